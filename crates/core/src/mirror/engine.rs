@@ -113,6 +113,13 @@ impl<'a> Mirror<'a> {
         let wanted = self.setup.session.clone();
         self.found = found.sessions;
         self.found.retain(|session| wanted.as_ref().is_none_or(|id| session.id == *id));
+        // A title is what somebody typed or what a model made of it: as likely to hold a secret as
+        // the records are.
+        if let Some(redactor) = &self.setup.redactor {
+            for title in self.found.iter_mut().filter_map(|session| session.title.as_mut()) {
+                *title = String::from_utf8_lossy(&redactor.text(title).bytes).into_owned();
+            }
+        }
         Round { trouble: found.trouble, ..self.again().await }
     }
 

@@ -42,6 +42,21 @@ async fn what_is_new_is_stored_without_its_secrets_and_the_receipt_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_title_is_redacted_as_the_records_are() {
+    let (house, machine) = (House::new().await, Machine::new());
+    let mirror = house.agent("mirror");
+    let titled = format!("{{\"type\":\"summary\",\"summary\":\"rotate {SECRET} now\"}}\n");
+    machine.append(line(0) + &titled);
+    let round = machine.mirror(&mirror).await;
+    let title = round.sessions[0].title.as_ref().unwrap();
+    assert!(title.starts_with("rotate [REDACTED:aws-access-key-id:"), "{title}");
+    for path in house.keys(&brigade_core::key::Room::Transcripts).await {
+        let object = house.store.get(&path).await.unwrap().value.unwrap();
+        assert!(!String::from_utf8_lossy(&object.bytes).contains(SECRET), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whatever_happens_to_a_file_the_store_holds_what_it_holds() {
     let chance = TestEntropy::new(11);
     let mut revisions = 0;
