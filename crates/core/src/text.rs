@@ -4,6 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::id::is_invisible;
 
+/// `1 task`, `2 tasks`: a count and what is counted, whose plural takes an s.
+pub fn counted(count: impl TryInto<u64>, one: &str) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        count => format!("{count} {one}s"),
+    }
+}
+
 /// `14:32:05Z (in 11 min)`, or `(3 min ago)`.
 pub fn clock_and_distance(time: Timestamp, now: Timestamp) -> String {
     let away = time.duration_since(now);

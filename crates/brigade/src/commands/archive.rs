@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use brigade_core::error::Error;
 use brigade_core::task::{Archive, Archiving};
+use brigade_core::text::counted;
 
 use crate::args;
 use crate::context::Context;
@@ -22,13 +23,18 @@ impl Plain for Archiving {
     fn plain(&self) -> String {
         let mut out = match (self.archived.len(), self.dry_run) {
             (0, _) => "Nothing to archive".to_owned(),
-            (tasks, true) => format!("Would archive {tasks} tasks"),
-            (tasks, false) => format!("Archived {tasks} tasks"),
+            (tasks, true) => format!("Would archive {}", counted(tasks, "task")),
+            (tasks, false) => format!("Archived {}", counted(tasks, "task")),
         };
         if !self.archived.is_empty() {
-            let _ = write!(out, ": {} objects, {} bytes", self.objects, self.bytes);
+            let _ = write!(
+                out,
+                ": {}, {}",
+                counted(self.objects, "object"),
+                counted(self.bytes, "byte")
+            );
             if !self.dry_run {
-                let _ = write!(out, ", in {} segments", self.segments.len());
+                let _ = write!(out, ", in {}", counted(self.segments.len(), "segment"));
             }
             for id in self.archived.iter().take(TOLD) {
                 let _ = write!(out, "\n  {id}");
@@ -38,7 +44,11 @@ impl Plain for Archiving {
             }
         }
         if self.swept > 0 {
-            let _ = write!(out, "\nTook away {} objects that an earlier run had left", self.swept);
+            let _ = write!(
+                out,
+                "\nTook away {} that an earlier run had left",
+                counted(self.swept, "object")
+            );
         }
         for skipped in &self.skipped {
             let _ = write!(out, "\nNot {}: {}", skipped.id, skipped.why);

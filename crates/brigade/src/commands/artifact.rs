@@ -12,7 +12,7 @@ use brigade_core::artifact::{
 use brigade_core::error::{Error, Kind};
 use brigade_core::id::{ArtifactName, TaskId};
 use brigade_core::key::{Number, Scope};
-use brigade_core::text::one_line;
+use brigade_core::text::{counted, one_line};
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -251,7 +251,7 @@ impl Plain for UploadedTree {
     fn plain(&self) -> String {
         let size: u64 = self.files.iter().map(|file| file.size).sum();
         let unchanged = self.files.iter().filter(|file| file.unchanged).count();
-        let mut words = format!("Uploaded {} files ({})", self.files.len(), bytes(size));
+        let mut words = format!("Uploaded {} ({})", counted(self.files.len(), "file"), bytes(size));
         if unchanged > 0 {
             let _ = write!(words, ", {unchanged} of them unchanged");
         }

@@ -9,6 +9,7 @@ use brigade_core::house::{Errand, Progress, Relocated, Stage, Way};
 use brigade_core::project::Destination;
 use brigade_core::store::address::Address;
 use brigade_core::store::open::{self, Credentials, Place};
+use brigade_core::text::counted;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -236,12 +237,14 @@ impl Plain for Relocated {
                 some => format!("; {some} are there already"),
             };
             return format!(
-                "{would} project '{project}' from {from} to {to}: {objects} objects, {}{there}",
+                "{would} project '{project}' from {from} to {to}: {}, {}{there}",
+                counted(*objects, "object"),
                 size(self.bytes)
             );
         }
         let mut words = format!(
-            "{verb} project '{project}' from {from} to {to}: {objects} objects, {}, each read back and equal",
+            "{verb} project '{project}' from {from} to {to}: {}, {}, each read back and equal",
+            counted(*objects, "object"),
             size(self.bytes)
         );
         words += match self.way {

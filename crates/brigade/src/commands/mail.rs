@@ -7,7 +7,7 @@ use brigade_core::Project;
 use brigade_core::error::Error;
 use brigade_core::id::Mailbox;
 use brigade_core::mail::{Delivery, Draft, Message, Reading, Sent};
-use brigade_core::text::{indented, one_line};
+use brigade_core::text::{counted, indented, one_line};
 use serde::Serialize;
 
 use super::{input, secrets};
@@ -107,8 +107,7 @@ pub(super) fn quoting(
 ) -> Result<(), Error> {
     let what = match count {
         0 => return say(),
-        1 => "1 message".into(),
-        count => format!("{count} messages"),
+        count => counted(count, "message"),
     };
     ctx.report.quoting(&what, &*ctx.world.entropy, say)
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use brigade_core::error::Error;
 use brigade_core::replay::{Window, trace};
+use brigade_core::text::counted;
 use brigade_core::transcript::redact::Redactor;
 use brigade_core::transfer;
 use jiff::{SignedDuration, Timestamp};
@@ -111,11 +112,14 @@ impl Plain for Written {
         let redacted = match self.redactions {
             None => "nothing was redacted".into(),
             Some(0) => "no secrets found".into(),
-            Some(count) => format!("{count} secrets taken out"),
+            Some(count) => format!("{} taken out", counted(count, "secret")),
         };
         lines.push(format!(
-            "{} agents, {} events, {} problems; {}; {redacted}",
-            self.agents, self.events, self.problems, self.ending
+            "{}, {}, {}; {}; {redacted}",
+            counted(self.agents, "agent"),
+            counted(self.events, "event"),
+            counted(self.problems, "problem"),
+            self.ending
         ));
         lines.join("\n")
     }

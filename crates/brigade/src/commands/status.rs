@@ -7,7 +7,7 @@ use brigade_core::Project;
 use brigade_core::error::Error;
 use brigade_core::files::FileRow;
 use brigade_core::status::{AgentRow, Snapshot, TaskRow};
-use brigade_core::text::{clock_and_distance, one_line, span};
+use brigade_core::text::{clock_and_distance, counted, one_line, span};
 use jiff::SignedDuration;
 use serde::Serialize;
 
@@ -123,8 +123,10 @@ impl Plain for Screen {
         }
         let _ = write!(
             words,
-            "\n\n{} unread, {} memory keys, {} artifacts",
-            now.mail.unread, now.memory_keys, now.artifacts
+            "\n\n{} unread, {}, {}",
+            now.mail.unread,
+            counted(now.memory_keys, "memory key"),
+            counted(now.artifacts, "artifact")
         );
         words
     }

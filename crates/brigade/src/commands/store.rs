@@ -9,7 +9,7 @@ use brigade_core::policy::{self, Role};
 use brigade_core::store::address::{Address, Cloud};
 use brigade_core::store::presets;
 use brigade_core::store::prices::{self, Cost, Month, Price};
-use brigade_core::text::one_line;
+use brigade_core::text::{counted, one_line};
 use brigade_core::usage::{REQUESTS, Usage};
 use serde::Serialize;
 
@@ -133,7 +133,12 @@ impl Plain for Out {
         if let Some(words) = &self.credentials {
             let _ = write!(out, "\nCredentials: {words}");
         }
-        let _ = write!(out, "\n\n{} objects, {}", self.usage.objects, size(self.usage.bytes));
+        let _ = write!(
+            out,
+            "\n\n{}, {}",
+            counted(self.usage.objects, "object"),
+            size(self.usage.bytes)
+        );
         for (room, of) in &self.usage.rooms {
             let (room, size) = (one_line(room, 40), size(of.bytes));
             let _ = write!(out, "\n  {room:<20} {:>9}  {size}", of.objects);

@@ -12,7 +12,7 @@ use brigade_core::store::Store;
 use brigade_core::store::address::Address;
 use brigade_core::store::open::{self, Place};
 use brigade_core::task::Status;
-use brigade_core::text::one_line;
+use brigade_core::text::{counted, one_line};
 use brigade_core::transfer::{
     self, Batch, Bundle, Bundled, Conflict, Exported, Options, Outcome, Remark, Restored, Transfer,
 };
@@ -155,7 +155,7 @@ struct Out {
 
 impl Plain for Out {
     fn plain(&self) -> String {
-        format!("Exported {} tasks to {}", self.exported, self.file)
+        format!("Exported {} to {}", counted(self.exported, "task"), self.file)
     }
 }
 
@@ -163,9 +163,9 @@ impl Plain for Bundled {
     fn plain(&self) -> String {
         let size = |bytes| indicatif::HumanBytes(bytes).to_string();
         let mut words = format!(
-            "Bundled project '{}': {} objects, {}, packed {}",
+            "Bundled project '{}': {}, {}, packed {}",
             self.project,
-            self.objects,
+            counted(self.objects, "object"),
             size(self.bytes),
             size(self.packed)
         );
@@ -179,8 +179,10 @@ impl Plain for Bundled {
 impl Plain for Restored {
     fn plain(&self) -> String {
         let mut words = format!(
-            "Restored {} objects of project '{}' to {}",
-            self.restored, self.project, self.place
+            "Restored {} of project '{}' to {}",
+            counted(self.restored, "object"),
+            self.project,
+            self.place
         );
         for (count, what) in
             [(self.unchanged, "were there already"), (self.left, "are newer there and were left")]
@@ -219,15 +221,15 @@ trait Counts {
 
 impl Counts for Outcome {
     fn counts(&self) -> String {
-        let mut parts = vec![format!("{} tasks", self.imported)];
+        let mut parts = vec![counted(self.imported, "task")];
         for (count, what) in [
-            (self.comments, "comments"),
-            (self.memories, "values of shared memory"),
-            (self.messages, "messages"),
-            (self.artifacts, "artifacts"),
+            (self.comments, "comment"),
+            (self.memories, "memory value"),
+            (self.messages, "message"),
+            (self.artifacts, "artifact"),
         ] {
             if count > 0 {
-                parts.push(format!("{count} {what}"));
+                parts.push(counted(count, what));
             }
         }
         let mut words = parts.join(", ");

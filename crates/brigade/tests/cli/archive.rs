@@ -33,7 +33,7 @@ fn archived_tasks_are_found_shown_searched_and_opened_again() {
     ];
     assert!(run(&["archive"]).ok().out.starts_with("Nothing to archive"));
     let would = run(&["archive", "--older-than", "0s", "--dry-run"]).ok().out;
-    assert!(would.starts_with("Would archive 1 tasks"), "{would}");
+    assert!(would.starts_with("Would archive 1 task:"), "{would}");
     let done = stage.json("ada", &["archive", "--older-than", "0s"]);
     assert_eq!(done["archived"], serde_json::json!(["design"]));
     let after = [

@@ -74,7 +74,7 @@ fn a_session_is_mirrored_without_its_secrets_and_listed() {
     assert!(dry.out.contains("would store 2 records") && !dry.out.contains(SECRET), "{dry:?}");
     assert!(!stored(&stage).contains("parts"));
     let said = stage.run("claude-1", &["session", "mirror"]).ok();
-    assert!(said.out.contains("stored 2 records of 1 sessions"), "{said:?}");
+    assert!(said.out.contains("stored 2 records of 1 session"), "{said:?}");
     assert!(said.out.contains("aws-access-key-id 1, dotenv-value 1"), "{said:?}");
     let all = stored(&stage);
     assert!(all.contains("[REDACTED:aws-access-key-id:"));
@@ -116,7 +116,7 @@ fn what_cannot_be_meant_or_used_is_said() {
     if fs::read(folder(&stage).join(format!("{SESSION}.jsonl"))).is_err() {
         say(&stage, "another", "once more");
         let said = stage.run("x", &["session", "mirror"]).exits(9);
-        assert!(said.out.contains("stored 1 records") && said.err.contains("may not be read"));
+        assert!(said.out.contains("stored 1 record") && said.err.contains("may not be read"));
     } else {
         eprintln!("skipped: this user may read everything");
     }

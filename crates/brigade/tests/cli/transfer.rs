@@ -21,10 +21,10 @@ fn issues_go_in_and_out_unchanged_through_files_and_pipes() {
     let stage = Stage::local();
     write(&stage, "issues.jsonl", ISSUES);
     let dry = stage.run("me", &["import", "-i", "issues.jsonl", "--dry-run"]).ok();
-    assert_eq!(dry.out, "Would import 2 tasks, 1 comments\n");
+    assert_eq!(dry.out, "Would import 2 tasks, 1 comment\n");
     assert_eq!(stage.run("me", &["export"]).ok().out, "");
     let said = stage.run("me", &["import", "-i", "issues.jsonl"]).ok();
-    assert_eq!(said.out, "Imported 2 tasks, 1 comments\n");
+    assert_eq!(said.out, "Imported 2 tasks, 1 comment\n");
     assert_eq!(stage.run("me", &["export"]).ok().out, ISSUES);
     stage.run("me", &["export", "-o", "out.jsonl"]).ok();
     assert_eq!(fs::read_to_string(stage.work().join("out.jsonl")).unwrap(), ISSUES);
@@ -48,7 +48,7 @@ fn a_conflict_shows_both_sides_and_has_its_own_code() {
     }
     assert_eq!(stage.run("me", &["export"]).ok().out, ISSUES);
     let said = stage.run("me", &["import", "-i", "other.jsonl", "--skip-existing"]).ok();
-    assert_eq!(said.out, "Imported 1 tasks, 1 comments; 1 left as they are\n");
+    assert_eq!(said.out, "Imported 1 task, 1 comment; 1 left as they are\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use brigade_core::replay::{Event, Group, Problem, Replay};
-use brigade_core::text::{one_line, span};
+use brigade_core::text::{counted, one_line, span};
 use jiff::SignedDuration;
 use serde::{Serialize, Serializer};
 
@@ -57,14 +57,13 @@ fn head(replay: &Replay) -> String {
     };
     let problems = match replay.problems().count() {
         0 => "no problems".into(),
-        1 => "1 problem".into(),
-        count => format!("{count} problems"),
+        count => counted(count, "problem"),
     };
     format!(
-        "{}: {} agents, {} events in {}, {problems}; {}\nfrom {} UTC; ! marks problems\n",
+        "{}: {}, {} in {}, {problems}; {}\nfrom {} UTC; ! marks problems\n",
         replay.project,
-        replay.agents.len(),
-        replay.events.len(),
+        counted(replay.agents.len(), "agent"),
+        counted(replay.events.len(), "event"),
         lasted(until.duration_since(since)),
         replay.ending.words,
         since.strftime("%Y-%m-%d %H:%M:%S"),

@@ -2,6 +2,7 @@
 
 use brigade_core::error::Error;
 use brigade_core::mirror::Compacted;
+use brigade_core::text::counted;
 
 use crate::args;
 use crate::context::Context;
@@ -22,11 +23,16 @@ impl Plain for Compacted {
         let mut words = match self.merged_parts {
             0 => "nothing was left to merge".to_owned(),
             parts => {
-                format!("merged {parts} parts: {} records, {} bytes", self.records, self.bytes)
+                format!(
+                    "merged {}: {}, {}",
+                    counted(parts, "part"),
+                    counted(self.records, "record"),
+                    counted(self.bytes, "byte")
+                )
             }
         };
         if self.deleted > 0 {
-            words += &format!("; {} objects are gone", self.deleted);
+            words += &format!("; {} taken away", counted(self.deleted, "object"));
         }
         if let Some(path) = &self.transcript {
             words += &format!("\nthe transcript as one file: {path}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use brigade_core::Project;
 use brigade_core::error::{Error, Kind};
 use brigade_core::mirror::{Mirror, Round, SourceReceipt, Sum, Watch};
-use brigade_core::text::one_line;
+use brigade_core::text::{counted, one_line};
 use brigade_core::transcript::trouble::{Hindrance, Trouble};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -247,10 +247,10 @@ fn has_news(source: &SourceReceipt) -> bool {
 
 fn source_words(source: &SourceReceipt) -> String {
     let mut words = format!(
-        "{}: {} records, {} bytes",
+        "{}: {}, {}",
         one_line(&source.source, 80),
-        source.records,
-        source.bytes
+        counted(source.records, "record"),
+        counted(source.bytes, "byte")
     );
     let mut add = |what: String| {
         let _ = write!(words, "; {what}");
@@ -265,7 +265,10 @@ fn source_words(source: &SourceReceipt) -> String {
         add(format!("{} bytes wait for more", source.waiting_bytes));
     }
     if source.held_back_bytes > 0 {
-        add(format!("an unfinished line of {} bytes is held back", source.held_back_bytes));
+        add(format!(
+            "an unfinished line of {} is held back",
+            counted(source.held_back_bytes, "byte")
+        ));
     }
     if let Some(trouble) = &source.trouble {
         add(format!("not read: {}", one_line(&trouble.to_string(), 200)));
@@ -275,8 +278,12 @@ fn source_words(source: &SourceReceipt) -> String {
 
 fn words(sum: &Sum, done: &str) -> String {
     let mut words = format!(
-        "{done} {} records of {} sessions: {} bytes in {} parts ({} bytes)",
-        sum.records, sum.sessions, sum.bytes, sum.parts, sum.stored_bytes
+        "{done} {} of {}: {} in {} ({})",
+        counted(sum.records, "record"),
+        counted(sum.sessions, "session"),
+        counted(sum.bytes, "byte"),
+        counted(sum.parts, "part"),
+        counted(sum.stored_bytes, "byte")
     );
     if !sum.redactions.is_empty() {
         let rules: Vec<String> =
@@ -293,7 +300,7 @@ fn words(sum: &Sum, done: &str) -> String {
         }
     }
     if sum.troubled > 0 {
-        let _ = write!(words, "; {} sources not read", sum.troubled);
+        let _ = write!(words, "; {} not read", counted(sum.troubled, "source"));
     }
     words
 }
