@@ -1,5 +1,7 @@
 //! Names, parsed at the door: inside there are no bare id strings and nobody checks again.
 
+#[macro_use]
+mod forms;
 mod mirrored;
 
 use std::fmt;
@@ -46,42 +48,6 @@ macro_rules! name {
         }
 
         text_form!($type);
-    };
-}
-
-macro_rules! text_form {
-    ($type:ident) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.pad(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "{:?}", &*self.0)
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = BadName;
-            fn try_from(text: String) -> Result<$type, BadName> {
-                $type::parse(&text)
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(name: $type) -> String {
-                name.0.into()
-            }
-        }
-
-        impl std::str::FromStr for $type {
-            type Err = BadName;
-            fn from_str(text: &str) -> Result<$type, BadName> {
-                $type::parse(text)
-            }
-        }
     };
 }
 

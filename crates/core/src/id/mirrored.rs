@@ -106,47 +106,9 @@ impl SourceKey {
     }
 }
 
-macro_rules! text_of {
-    ($type:ident) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.pad(&self.0)
-            }
-        }
-        impl fmt::Debug for $type {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(out, "{:?}", &*self.0)
-            }
-        }
-    };
-}
-text_of!(Harness);
-text_of!(NativeId);
-text_of!(SourceKey);
-
-macro_rules! converted {
-    ($type:ident) => {
-        impl TryFrom<String> for $type {
-            type Error = BadName;
-            fn try_from(text: String) -> Result<$type, BadName> {
-                $type::parse(&text)
-            }
-        }
-        impl From<$type> for String {
-            fn from(name: $type) -> String {
-                name.0.into()
-            }
-        }
-        impl std::str::FromStr for $type {
-            type Err = BadName;
-            fn from_str(text: &str) -> Result<$type, BadName> {
-                $type::parse(text)
-            }
-        }
-    };
-}
-converted!(Harness);
-converted!(NativeId);
+text_form!(Harness);
+text_form!(NativeId);
+shown!(SourceKey);
 
 impl fmt::Display for TranscriptId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -88,14 +88,7 @@ impl Timeline {
                 last_sum = Some(usage);
                 continue;
             }
-            total.input += usage.input;
-            total.output += usage.output;
-            total.cache_read += usage.cache_read;
-            total.cache_write += usage.cache_write;
-            total.reasoning += usage.reasoning;
-            if let Some(cost) = usage.cost_usd {
-                *total.cost_usd.get_or_insert(0.0) += cost;
-            }
+            total.add(usage);
         }
         last_sum.cloned().unwrap_or(total)
     }

@@ -132,6 +132,20 @@ pub struct Usage {
     pub cumulative: bool,
 }
 
+impl Usage {
+    /// Adds the tokens and the cost of one more answer.
+    pub fn add(&mut self, more: &Usage) {
+        self.input += more.input;
+        self.output += more.output;
+        self.cache_read += more.cache_read;
+        self.cache_write += more.cache_write;
+        self.reasoning += more.reasoning;
+        if let Some(cost) = more.cost_usd {
+            *self.cost_usd.get_or_insert(0.0) += cost;
+        }
+    }
+}
+
 impl Turn {
     pub fn new(body: Body) -> Turn {
         Turn {

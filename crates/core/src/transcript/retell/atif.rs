@@ -96,10 +96,7 @@ impl Form for Atif {
 
 impl Atif {
     fn drain(&mut self, as_it_is: bool, out: &mut String) {
-        while let Some(step) = self.steps.next() {
-            self.step(&step, out);
-        }
-        while as_it_is && let Some(step) = self.steps.next_as_it_is() {
+        while let Some(step) = self.steps.next(as_it_is) {
             self.step(&step, out);
         }
     }
@@ -203,7 +200,7 @@ impl Atif {
             tool_calls.push(tool_call(&id, call));
         }
         for usage in &answer.usage {
-            add(&mut self.trajectory.usage, usage);
+            self.trajectory.usage.add(usage);
         }
         let row = Row {
             timestamp: answer.at.map(|at| at.to_string()),
@@ -314,7 +311,7 @@ fn result(turn: &Turn, call: Option<&str>) -> Value {
 /// The prompt's tokens are all of them, also those that a cache had.
 fn metrics(all: &[Usage]) -> Option<Value> {
     let mut usage = Usage::default();
-    all.iter().for_each(|one| add(&mut usage, one));
+    all.iter().for_each(|one| usage.add(one));
     if usage == Usage::default() {
         return None;
     }
@@ -338,17 +335,6 @@ fn metrics(all: &[Usage]) -> Option<Value> {
         metrics["extra"] = Value::Object(extra);
     }
     Some(metrics)
-}
-
-fn add(sum: &mut Usage, usage: &Usage) {
-    sum.input += usage.input;
-    sum.output += usage.output;
-    sum.cache_read += usage.cache_read;
-    sum.cache_write += usage.cache_write;
-    sum.reasoning += usage.reasoning;
-    if let Some(cost) = usage.cost_usd {
-        *sum.cost_usd.get_or_insert(0.0) += cost;
-    }
 }
 
 fn push(value: &impl Serialize, out: &mut String) {

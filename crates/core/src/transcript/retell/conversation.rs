@@ -60,11 +60,11 @@ impl Conversation {
         let mut entries = Vec::new();
         for turn in turns {
             self.pairs.push(turn);
-            while let Some(entry) = self.pairs.next() {
+            while let Some(entry) = self.pairs.next(false) {
                 entries.push(entry);
             }
         }
-        while as_it_is && let Some(entry) = self.pairs.next_as_it_is() {
+        while as_it_is && let Some(entry) = self.pairs.next(true) {
             entries.push(entry);
         }
         entries

@@ -61,18 +61,13 @@ impl Pairs {
         }
     }
 
-    /// The next entry to which nothing can be added any more.
-    pub fn next(&mut self) -> Option<Entry> {
+    /// The next entry to which nothing can be added any more; `as_it_is`, whatever may still come.
+    pub fn next(&mut self, as_it_is: bool) -> Option<Entry> {
         let open = matches!(self.waiting.front(), Some(Entry::Tool { result: None, .. }));
-        match open && self.waiting.len() <= PATIENCE {
+        match !as_it_is && open && self.waiting.len() <= PATIENCE {
             true => None,
             false => self.waiting.pop_front(),
         }
-    }
-
-    /// The next entry, whatever may still come.
-    pub fn next_as_it_is(&mut self) -> Option<Entry> {
-        self.waiting.pop_front()
     }
 
     /// Where a result belongs. One that does not name its call belongs to the call just before it.
@@ -104,9 +99,9 @@ mod tests {
         let mut entries = Vec::new();
         for turn in turns {
             pairs.push(turn);
-            entries.extend(std::iter::from_fn(|| pairs.next()));
+            entries.extend(std::iter::from_fn(|| pairs.next(false)));
         }
-        entries.extend(std::iter::from_fn(|| pairs.next_as_it_is()));
+        entries.extend(std::iter::from_fn(|| pairs.next(true)));
         let tell = |entry: &Entry| match entry {
             Entry::Turn(Turn { body: Body::User { text }, .. }) => text.clone(),
             Entry::Turn(turn) => format!("{:?}", turn.body),
@@ -145,8 +140,8 @@ mod tests {
         for _ in 0..PATIENCE {
             pairs.push(Turn::user("on"));
         }
-        assert!(matches!(pairs.next(), Some(Entry::Tool { result: None, .. })));
-        assert!(pairs.next().is_some());
+        assert!(matches!(pairs.next(false), Some(Entry::Tool { result: None, .. })));
+        assert!(pairs.next(false).is_some());
     }
 
     #[test]

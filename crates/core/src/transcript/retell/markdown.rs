@@ -48,10 +48,7 @@ impl Form for Markdown {
 
 impl Markdown {
     fn drain(&mut self, as_it_is: bool, out: &mut String) {
-        while let Some(entry) = self.pairs.next() {
-            tell(&entry, out);
-        }
-        while as_it_is && let Some(entry) = self.pairs.next_as_it_is() {
+        while let Some(entry) = self.pairs.next(as_it_is) {
             tell(&entry, out);
         }
     }

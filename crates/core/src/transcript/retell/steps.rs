@@ -65,8 +65,10 @@ impl Steps {
         }
     }
 
-    pub fn next(&mut self) -> Option<Step> {
+    /// The next step to which nothing can be added any more; `as_it_is`, whatever may still come.
+    pub fn next(&mut self, as_it_is: bool) -> Option<Step> {
         let ready = match self.waiting.front()? {
+            _ if as_it_is => true,
             Step::Turn(_) => true,
             Step::Answer(answer) => {
                 self.waiting.len() > PATIENCE
@@ -74,10 +76,6 @@ impl Steps {
             }
         };
         if ready { self.waiting.pop_front() } else { None }
-    }
-
-    pub fn next_as_it_is(&mut self) -> Option<Step> {
-        self.waiting.pop_front()
     }
 
     fn answered(&mut self, turn: Turn) {
@@ -178,9 +176,9 @@ mod tests {
         let mut all = Vec::new();
         for turn in turns {
             steps.push(turn);
-            all.extend(std::iter::from_fn(|| steps.next()));
+            all.extend(std::iter::from_fn(|| steps.next(false)));
         }
-        all.extend(std::iter::from_fn(|| steps.next_as_it_is()));
+        all.extend(std::iter::from_fn(|| steps.next(true)));
         let tell = |step: &Step| match step {
             Step::Turn(turn) => format!("{:?}", turn.body).chars().take(6).collect(),
             Step::Answer(answer) => {
@@ -231,6 +229,6 @@ mod tests {
         let mut steps = Steps::default();
         steps.push(call("1"));
         (0..PATIENCE).for_each(|_| steps.push(Turn::user("u")));
-        assert!(matches!(steps.next(), Some(Step::Answer(_))));
+        assert!(matches!(steps.next(false), Some(Step::Answer(_))));
     }
 }

@@ -112,10 +112,7 @@ impl Form for Sts {
 
 impl Sts {
     fn drain(&mut self, as_it_is: bool, out: &mut String) {
-        while let Some(step) = self.steps.next() {
-            self.step(&step, out);
-        }
-        while as_it_is && let Some(step) = self.steps.next_as_it_is() {
+        while let Some(step) = self.steps.next(as_it_is) {
             self.step(&step, out);
         }
     }
