@@ -17,6 +17,7 @@ mod help;
 mod house;
 mod hub;
 mod issues;
+mod mirrors;
 mod races;
 mod replay;
 mod security;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::support::{Said, Stage};
 
-const SESSION: &str = "5efa6a34-0000-4000-8000-000000000001";
+pub(super) const SESSION: &str = "5efa6a34-0000-4000-8000-000000000001";
 /// The example key of the AWS manual.
-const SECRET: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(super) const SECRET: &str = "AKIAIOSFODNN7EXAMPLE";
 
 /// Where Claude Code keeps the sessions of the stage's folder.
 fn folder(stage: &Stage) -> PathBuf {
@@ -34,14 +34,14 @@ fn line(stage: &Stage, text: &str) -> String {
     format!("{row}\n")
 }
 
-fn say(stage: &Stage, session: &str, text: &str) {
+pub(super) fn say(stage: &Stage, session: &str, text: &str) {
     let path = folder(stage).join(format!("{session}.jsonl"));
     let file = OpenOptions::new().create(true).append(true).open(path);
     file.expect("it opens").write_all(line(stage, text).as_bytes()).expect("it is written");
 }
 
 /// All that is in the project's folder below `sessions/`.
-fn stored(stage: &Stage) -> String {
+pub(super) fn stored(stage: &Stage) -> String {
     fn walk(folder: &std::path::Path, all: &mut String) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
