@@ -1,12 +1,14 @@
 //! Looking into other programs' folders: listing without leaving them, opening without hanging,
 //! a look at the first or last lines of a file. Nothing here writes.
 
+use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
 
 use super::trouble::{Hindrance, Trouble};
 
@@ -183,9 +185,45 @@ pub fn decompressed(input: impl Read + Send + 'static) -> io::Result<Box<dyn Rea
     Ok(Box::new(decoder))
 }
 
-/// The whole lines among a file's first bytes that are JSON.
+/// The whole lines among a file's first bytes that are JSON, and of one that goes on behind them the
+/// fields that are whole: a row may be larger than all that is looked at.
 pub fn first_lines(root: &Path, path: &Path) -> Result<Vec<Value>, Trouble> {
-    Ok(parsed_lines(&head(root, path, &mut |head| head.len() >= HEAD_BYTES)?))
+    let head = head(root, path, &mut |head| head.len() >= HEAD_BYTES)?;
+    let mut lines = parsed_lines(&head);
+    let last = head.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    if serde_json::from_slice::<Value>(last).is_err() {
+        let mut fields = Map::new();
+        // It ends in an error where the line is cut; what came before it has been kept.
+        let _ = Fields(&mut fields).deserialize(&mut serde_json::Deserializer::from_slice(last));
+        lines.extend((!fields.is_empty()).then_some(Value::Object(fields)));
+    }
+    Ok(lines)
+}
+
+/// Keeps the fields of an object one by one.
+struct Fields<'f>(&'f mut Map<String, Value>);
+
+impl<'de> DeserializeSeed<'de> for Fields<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fields<'_> {
+    type Value = ();
+
+    fn expecting(&self, words: &mut fmt::Formatter<'_>) -> fmt::Result {
+        words.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((key, value)) = map.next_entry()? {
+            self.0.insert(key, value);
+        }
+        Ok(())
+    }
 }
 
 /// A file's first line, when that is JSON. Of thousands of files no more is read than needed.

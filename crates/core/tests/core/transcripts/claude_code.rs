@@ -104,6 +104,19 @@ fn only_sessions_of_the_project_are_found_whatever_their_folder_is_called() {
 }
 
 #[test]
+fn a_session_that_begins_with_a_row_larger_than_what_is_looked_at_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".claude/projects/-work-demo-below");
+    fs::create_dir_all(&folder).unwrap();
+    let row = serde_json::json!({ "type": "user", "message": { "content": "x".repeat(1 << 20) } });
+    let row = row.to_string().replacen('{', "{\"cwd\":\"/work/demo/below\",", 1);
+    fs::write(folder.join("large.jsonl"), row + "\n").unwrap();
+    fs::write(folder.join("other.jsonl"), "{\"cwd\":\"/work/demo-below\",\"x\":\"").unwrap();
+    let found = find(HARNESS, &places(home.path(), &[]), &project("/work/demo"));
+    assert_eq!(ids(&found), ["large"]);
+}
+
+#[test]
 fn its_variables_move_it() {
     let home = home("2.1");
     let config = home.path().join(".claude");
