@@ -106,7 +106,8 @@ fn turn(row: &Value) -> Turn {
             session: None,
             cwd: None,
             title: None,
-            version: json::owned(row, "protocol_version"),
+            // That of the protocol stands there, and not the harness's own.
+            version: None,
         }),
         Some("turn.prompt") => {
             let mut turn = Turn::user(row.get("input").map_or(String::new(), json::prose));

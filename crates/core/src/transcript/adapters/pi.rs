@@ -110,7 +110,8 @@ pub fn turns(row: &Value) -> Vec<Turn> {
             session: json::owned(row, "id"),
             cwd: json::owned(row, "cwd"),
             title: None,
-            version: json::at(row, "version").map(ToString::to_string),
+            // What stands under `version` is that of the file's form.
+            version: None,
         })],
         Some("session_info") => vec![Turn::new(Body::Session {
             session: None,

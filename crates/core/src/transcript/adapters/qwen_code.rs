@@ -66,8 +66,18 @@ impl Adapter for QwenCode {
         common.at = json::time(row, "timestamp");
         common.agent = json::owned(row, "agentId");
         common.model = json::owned(row, "model");
-        stamped(turns(row), &common)
+        let mut turns = stamped(turns(row), &common);
+        turns.splice(0..0, version(row));
+        turns
     }
+}
+
+/// Told where a conversation begins, though every row has it.
+fn version(row: &Value) -> Option<Turn> {
+    let version =
+        json::owned(row, "version").filter(|_| row.get("parentUuid") == Some(&Value::Null));
+    let body = Body::Session { session: None, cwd: None, title: None, version: Some(version?) };
+    Some(Turn::new(body))
 }
 
 fn subagents(tree: &mut Tree, root: &Path, folder: &Path, sources: &mut Vec<Source>) {

@@ -23,6 +23,8 @@ pub struct Atif {
     trajectory: Trajectory,
     subagents: usize,
     unnamed: u64,
+    /// Where a subagent does not say which version it is, it is the session's.
+    version: Option<String>,
 }
 
 /// What is known of the trajectory that is being written.
@@ -78,6 +80,7 @@ impl Form for Atif {
         match &turn.body {
             Body::Session { version: Some(version), .. } => {
                 self.trajectory.version.get_or_insert_with(|| version.clone());
+                self.version.get_or_insert_with(|| version.clone());
             }
             Body::Usage(usage) if usage.cumulative => self.trajectory.sum = Some(usage.clone()),
             Body::Note { .. } => self.trajectory.notes += 1,
@@ -137,7 +140,8 @@ impl Atif {
                 about.session.clone()
             }
         };
-        let version = self.trajectory.version.as_deref().unwrap_or(NO_VERSION);
+        let version = self.trajectory.version.as_ref().or(self.version.as_ref());
+        let version = version.map_or(NO_VERSION, String::as_str);
         let mut agent = json!({ "name": about.harness, "version": version });
         if let Some(name) = &self.trajectory.agent {
             agent["extra"] = json!({ "subagent": name });

@@ -70,7 +70,18 @@ pub fn turns(row: &Value) -> Vec<Turn> {
         None if json::text(row, "agentType").is_some() => vec![subagent(row)],
         kind => vec![Turn::raw(kind.unwrap_or("row"), row.to_string().as_bytes())],
     };
-    stamped(turns, &common)
+    let mut turns = stamped(turns, &common);
+    turns.splice(0..0, version(row));
+    turns
+}
+
+/// Which version of the harness it is stands in every row of a conversation; it is told where a
+/// conversation begins.
+fn version(row: &Value) -> Option<Turn> {
+    let version =
+        json::owned(row, "version").filter(|_| row.get("parentUuid") == Some(&Value::Null));
+    let body = Body::Session { session: None, cwd: None, title: None, version: Some(version?) };
+    Some(Turn::new(body))
 }
 
 fn user(row: &Value) -> Vec<Turn> {
