@@ -61,13 +61,16 @@ pub fn is_key(block: &Block) -> bool {
     block.letters.len() >= SHORTEST_LINE
 }
 
-/// Where a key starts that goes on behind this line.
+/// Where a key starts that goes on behind this line. No block reaches beyond the start of the next
+/// one, so that this takes linear time.
 pub fn opening(line: &[u8]) -> Option<usize> {
-    let starts = [&b"-----BEGIN "[..], b"---- BEGIN "];
-    let last =
-        starts.iter().filter_map(|start| Some((memchr::memmem::rfind(line, start)?, start.len())));
-    let (at, len) = last.max()?;
-    look(line, at..at + len).filter(|block| block.open).map(|block| block.range.start)
+    memchr::memmem::find_iter(line, b"BEGIN ").find_map(|word| {
+        let end = word + b"BEGIN ".len();
+        let dashes = [&b"-----"[..], b"---- "].into_iter().find(|it| line[..word].ends_with(it))?;
+        look(line, word - dashes.len()..end)
+            .filter(|block| block.open)
+            .map(|block| block.range.start)
+    })
 }
 
 /// What one more line of text is, behind lines of an open key.
@@ -211,6 +214,16 @@ mod tests {
         let talk = format!("{}\nand so on, as the manual says", &text[..text.len() / 2]);
         let block = look(talk.as_bytes(), 0..11).unwrap();
         assert!(is_key(&block) && block.range.end <= text.len() / 2);
+    }
+
+    #[test]
+    fn of_two_keys_on_a_line_the_first_that_goes_on_counts() {
+        let start = format!("{}BEGIN {}KEY-----", "-----", "PRIVATE ");
+        let two = format!("a {start}Version 1 {start}Version 2");
+        assert_eq!(opening(two.as_bytes()), Some(2));
+        let talk = format!("a {start} is how it begins: {start}");
+        assert_eq!(opening(talk.as_bytes()), Some(talk.len() - start.len()));
+        assert_eq!(opening(armour("\\n").0.as_bytes()), None);
     }
 
     #[test]
