@@ -145,7 +145,8 @@ impl<'a> Told<'a> {
         Ok(conversation.tally().clone())
     }
 
-    /// The last entries of one source, without reading all that is before them.
+    /// The last entries of one source that a reader is told of, without reading all that is before
+    /// them.
     pub async fn tail(&self, source: &SourceRow, count: usize) -> Result<Vec<Entry>, Error> {
         let parts = Number::try_from(source.parts).unwrap_or(Number::MAX);
         let mut back = 4;
@@ -158,12 +159,13 @@ impl<'a> Told<'a> {
                 if !std::mem::replace(&mut voiced, true) {
                     conversation.voice(voice.clone());
                 }
-                told.extend(conversation.record(record.part, &record.bytes));
+                let entries = conversation.record(record.part, &record.bytes);
+                told.extend(entries.into_iter().filter(Entry::is_told));
                 told.drain(..told.len().saturating_sub(count));
                 Ok(())
             })
             .await?;
-            told.extend(conversation.flush());
+            told.extend(conversation.flush().into_iter().filter(Entry::is_told));
             told.drain(..told.len().saturating_sub(count));
             if told.len() >= count || from == 0 {
                 return Ok(told.into());

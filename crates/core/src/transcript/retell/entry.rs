@@ -28,6 +28,12 @@ impl Entry {
             Entry::Turn(turn) | Entry::Tool { call: turn, .. } => turn,
         }
     }
+
+    /// Whether a reader is told of it: not of book-keeping, and not of tokens answer by answer.
+    pub fn is_told(&self) -> bool {
+        let body = &self.turn().body;
+        !matches!(body, Body::Usage(_) | Body::Note { .. } | Body::Session { title: None, .. })
+    }
 }
 
 /// Puts results to their calls, and keeps the order otherwise.

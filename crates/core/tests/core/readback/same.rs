@@ -65,7 +65,7 @@ async fn the_last_entries_are_those_of_the_whole() {
         let mut all = Vec::new();
         let only = Some(own.name.as_str());
         told.entries(only, &mut |entry| {
-            all.push(entry);
+            all.extend(entry.is_told().then_some(entry));
             Ok(())
         })
         .await
