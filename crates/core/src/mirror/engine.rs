@@ -152,6 +152,7 @@ impl<'a> Mirror<'a> {
             Form::Document { path, .. } => begins(path),
             Form::Folder(folder) => begins(&folder.each),
             Form::Rows(rows) => begins(&rows.database),
+            Form::Archive(archive) => begins(&archive.database),
         })
     }
 

@@ -185,6 +185,14 @@ pub fn decompressed(input: impl Read + Send + 'static) -> io::Result<Box<dyn Rea
     Ok(Box::new(decoder))
 }
 
+/// What may be compressed or not, as it is read. No line of JSON begins like a zstd frame.
+pub fn unpacked(bytes: Vec<u8>) -> io::Result<Box<dyn Read + Send>> {
+    const FRAME: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+    let is_packed = bytes.starts_with(FRAME);
+    let input = io::Cursor::new(bytes);
+    if is_packed { decompressed(input) } else { Ok(Box::new(input)) }
+}
+
 /// The whole lines among a file's first bytes that are JSON, and of one that goes on behind them the
 /// fields that are whole: a row may be larger than all that is looked at.
 pub fn first_lines(root: &Path, path: &Path) -> Result<Vec<Value>, Trouble> {

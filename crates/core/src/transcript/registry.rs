@@ -60,10 +60,10 @@ pub fn discover_with(adapters: &[&dyn Adapter], places: &Places, filter: &Filter
         let mut found = adapter.discover(places, filter);
         found.sessions.retain(|session| {
             if !session.has_sound_id() {
-                let root = session.sources.first().map(|source| source.root.as_path());
+                let path = session.sources.first().map(|source| source.form.path());
                 let detail = format!("a session of {}", session.harness);
-                let root = root.unwrap_or(&places.home);
-                all.trouble.push(Trouble::new(root, Hindrance::BadName, detail));
+                let path = path.unwrap_or(&places.home);
+                all.trouble.push(Trouble::new(path, Hindrance::BadName, detail));
             }
             session.has_sound_id()
         });

@@ -1,6 +1,6 @@
 //! What a session is made of: its sources, and how each becomes an ordered stream of whole records.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,16 @@ pub enum Form {
     Folder(Folder),
     /// Rows of an SQLite database.
     Rows(Rows),
+    /// One field of a database that holds many lines.
+    Archive(Archive),
+}
+
+/// A query for one text or blob, which may be compressed; `?1` is `key`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Archive {
+    pub database: PathBuf,
+    pub query: &'static str,
+    pub key: String,
 }
 
 /// `first`, then each document of `each` in the order of their names, and after each those that lie
@@ -111,6 +121,19 @@ impl Session {
     pub fn has_sound_id(&self) -> bool {
         let fits = (1..=codec::MAX_ENCODED).contains(&self.key_piece().len());
         fits && !self.id.chars().any(char::is_control)
+    }
+}
+
+impl Form {
+    /// Where it lies, for people.
+    pub fn path(&self) -> &Path {
+        match self {
+            Form::Lines { paths } => paths.first().map_or(Path::new(""), PathBuf::as_path),
+            Form::Document { path, .. } => path,
+            Form::Folder(folder) => &folder.each,
+            Form::Rows(rows) => &rows.database,
+            Form::Archive(archive) => &archive.database,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! OpenClaw: one database for each agent since 2026.8, before that one file for each session. The
 //! rows of both are Pi's.
 
+mod archives;
 mod database;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,10 @@ impl Adapter for OpenClaw {
                     match sessions.iter_mut().find(|known| known.id == session.id) {
                         None => sessions.push(session),
                         Some(known) => {
+                            // An archive that was written into a file may still be in the database.
+                            let is_file =
+                                |one: &Source| session.sources.iter().any(|s| s.name == one.name);
+                            known.sources.retain(|one| one.name == "main" || !is_file(one));
                             let apart = session.sources.into_iter().filter(|s| s.name != "main");
                             known.sources.extend(apart);
                         }

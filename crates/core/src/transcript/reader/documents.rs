@@ -1,6 +1,7 @@
-//! JSON documents that are written anew as a whole: a change shows as another stream from the first
-//! changed document on.
+//! What is read as a whole: JSON documents that are written anew, where a change shows as another
+//! stream from the first changed document on, and archives in a database.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -8,8 +9,9 @@ use serde_json::{Value, json};
 use super::cursor::{Digest, Identity, Position};
 use super::feed::{Feed, Item};
 use super::read::Part;
+use crate::transcript::database::Database;
 use crate::transcript::files::{self, Tree};
-use crate::transcript::source::Folder;
+use crate::transcript::source::{Archive, Folder};
 use crate::transcript::trouble::{Hindrance, Trouble};
 
 /// A larger document is reported and skipped. The largest that were seen have some megabytes.
@@ -40,6 +42,36 @@ impl Documents {
             stamp: files::stamp(&metadata),
             identity: Identity { device, inode, ..Identity::default() },
             pieces: Pieces::Ready(pieces(value, split)),
+            at: 0,
+        })
+    }
+
+    /// The lines of a field of a database. It is read whole: what is put away is not written again.
+    pub fn archive(root: &Path, archive: &Archive) -> Result<Documents, Trouble> {
+        let path = &archive.database;
+        let database = Database::open(root, path)?;
+        let mut packed = None;
+        database.each(archive.query, &[&archive.key], &mut |row| {
+            packed = row.get_ref(0)?.as_bytes().ok().map(<[u8]>::to_vec);
+            Ok(false)
+        })?;
+        database.settled()?;
+        let packed = packed.ok_or_else(|| Trouble::new(path, Hindrance::Gone, "its archive"))?;
+        let stamp = Digest::of(&packed).to_string();
+        let mut text = Vec::new();
+        files::unpacked(packed)
+            .and_then(|input| input.take(DOCUMENT_CAP + 1).read_to_end(&mut text))
+            .map_err(|error| Trouble::of_io(path, &error))?;
+        if text.len() as u64 > DOCUMENT_CAP {
+            let detail = format!("an archive of more than {DOCUMENT_CAP} bytes");
+            return Err(Trouble::new(path, Hindrance::TooLarge, detail));
+        }
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        Ok(Documents {
+            root: root.to_owned(),
+            stamp,
+            identity: Identity::default(),
+            pieces: Pieces::Ready(lines.map(<[u8]>::to_vec).collect()),
             at: 0,
         })
     }

@@ -299,6 +299,7 @@ fn open(source: &Source) -> Result<(Box<dyn Feed>, Option<Trouble>), Trouble> {
             (Box::new(Documents::single(&source.root, path, *split)?), None)
         }
         Form::Folder(folder) => (Box::new(Documents::folder(&source.root, folder)?), None),
+        Form::Archive(archive) => (Box::new(Documents::archive(&source.root, archive)?), None),
         Form::Rows(rows) => {
             let (feed, notice) = RowFeed::open(&source.root, rows)?;
             (Box::new(feed), notice)

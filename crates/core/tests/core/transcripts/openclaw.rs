@@ -61,7 +61,12 @@ const SCHEMA: &str = "
     CREATE TABLE session_nodes (session_key TEXT PRIMARY KEY, current_session_id TEXT NOT NULL,
         label TEXT, archived_at INTEGER);
     CREATE TABLE transcript_rewrite_watermarks (session_id TEXT PRIMARY KEY, generation TEXT NOT NULL);
-    CREATE TABLE session_transcript_cold_archives (session_id TEXT PRIMARY KEY, archive_name TEXT);
+    CREATE TABLE session_transcript_cold_archives (session_id TEXT PRIMARY KEY, archive_name TEXT,
+        storage TEXT NOT NULL DEFAULT 'file', archive_blob BLOB);
+    CREATE TABLE session_transcript_archives (session_id TEXT NOT NULL, generation TEXT NOT NULL,
+        session_key TEXT NOT NULL, reason TEXT NOT NULL, encoding TEXT NOT NULL,
+        archive_blob BLOB NOT NULL, archive_name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL,
+        published_at INTEGER, PRIMARY KEY (session_id, generation));
 ";
 
 struct Agent {
@@ -173,13 +178,58 @@ fn a_session_that_was_moved_to_cold_storage_is_read_on_from_there() {
     let bytes = compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
     fs::write(cold.join("d1.jsonl.zst"), bytes).unwrap();
     let moved = "DELETE FROM transcript_events; \
-                 INSERT INTO session_transcript_cold_archives VALUES ('d1', 'd1.jsonl.zst')";
+                 INSERT INTO session_transcript_cold_archives (session_id, archive_name) \
+                 VALUES ('d1', 'd1.jsonl.zst')";
     agent.database.execute_batch(moved).unwrap();
-    let found = find(HARNESS, &places(agent.home.path(), &[]), &Filter::everything());
-    let batch = mirror.follow(&session(&found, "d1").sources[0], &Budget::default());
+    let batch = mirror.follow(&agent.source("d1"), &Budget::default());
+    assert!(batch.trouble.is_none(), "{:?}", batch.trouble);
+    // Or into a field of the database.
+    let bytes = fs::read(cold.join("d1.jsonl.zst")).unwrap();
+    fs::remove_file(cold.join("d1.jsonl.zst")).unwrap();
+    let moved = "UPDATE session_transcript_cold_archives SET storage = 'sqlite', archive_blob = ?1";
+    agent.database.execute(moved, params![bytes]).unwrap();
+    let batch = mirror.follow(&agent.source("d1"), &Budget::default());
     assert!(batch.trouble.is_none(), "{:?}", batch.trouble);
     assert_eq!(mirror.records.len(), 40);
     assert!(mirror.revisions.is_empty(), "{:?}", mirror.revisions);
+}
+
+#[test]
+fn what_a_reset_or_deletion_left_in_the_database_is_read_until_it_is_a_file() {
+    let agent = Agent::new();
+    let header = "{\"type\":\"session\",\"version\":4,\"cwd\":\"/work/demo\"}";
+    let text = format!("{header}\n{}\n{}\n", said(1), said(2));
+    let packed = compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
+    let insert = "INSERT INTO session_transcript_archives VALUES \
+                  (?1, 'g1', 'agent:main:main', ?2, ?3, ?4, ?5, 1, NULL)";
+    let deleted = "d9.jsonl.deleted.2026-11-02T00-00-00.000Z.zst";
+    let row = params!["d9", "deleted", "zstd", packed, deleted];
+    agent.database.execute(insert, row).unwrap();
+    let row = params!["d1", "reset", "identity", text.as_bytes(), "d1.jsonl.reset.2026-11-02"];
+    agent.database.execute(insert, row).unwrap();
+
+    let found = find(HARNESS, &places(agent.home.path(), &[]), &project("/work/demo"));
+    assert!(found.trouble.is_empty(), "{:?}", found.trouble);
+    assert_eq!(ids(&found), ["d1", "d9"]);
+    assert!(found.sessions[1].archived && !found.sessions[0].archived);
+    let reset = &found.sessions[0].sources[1];
+    assert_eq!(reset.name, "reset/2026-11-02");
+    assert_eq!(story(&timeline(HARNESS, reset)), ["user: 1", "user: 2"]);
+    let mut mirror = Mirror::default();
+    mirror.follow(&found.sessions[1].sources[0], &Budget::default());
+    assert_eq!(mirror.lines()[1], said(1));
+
+    // Written into its file it is the same source, and tells nothing new.
+    let sessions = agent.home.path().join(".openclaw/agents/main/sessions");
+    fs::create_dir_all(&sessions).unwrap();
+    let bytes = compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
+    fs::write(sessions.join(deleted), bytes).unwrap();
+    let again = find(HARNESS, &places(agent.home.path(), &[]), &project("/work/demo"));
+    let (before, after) = (&found.sessions[1].sources, &again.sessions[1].sources);
+    assert_eq!(after.len(), 1);
+    assert_eq!(before[0].name, after[0].name);
+    mirror.follow(&after[0], &Budget::default());
+    assert_eq!((mirror.records.len(), mirror.revisions.len()), (3, 0));
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::archives;
 use crate::transcript::database::Database;
+use crate::transcript::files;
 use crate::transcript::json;
 use crate::transcript::source::{Parent, Relation, Render, Rows, Session, Source};
 use crate::transcript::trouble::Trouble;
@@ -45,15 +47,22 @@ fn look(root: &Path, agent: &Path, path: &Path) -> Result<Vec<Session>, Trouble>
     for window in &windows {
         let Some(id) = json::text(window, "session_id") else { continue };
         let mut header = database.objects(HEADER, &[&id])?;
-        let header = header.pop().map(|row| json::unfolded(&row["event_json"])).unwrap_or_default();
+        let mut header =
+            header.pop().map(|row| json::unfolded(&row["event_json"])).unwrap_or_default();
         let node = json::text(window, "session_key").and_then(|key| by_key.get(key).copied());
         let node = node.unwrap_or(&Value::Null);
-        let source = match (header.is_null(), cold.get(id)) {
-            (true, Some(archive)) => {
+        let source = match cold.get(id).filter(|_| header.is_null()) {
+            Some(Cold::Here) => {
+                let (source, head) = archives::cold(&database, root, path, id)?;
+                header = head;
+                source
+            }
+            Some(Cold::File(archive)) => {
                 let file = agent.join("sessions").join("cold").join(archive);
+                header = files::first_line(root, &file).ok().flatten().unwrap_or_default();
                 Source::lines("main", root.to_owned(), vec![file])
             }
-            _ => Source::rows(
+            None => Source::rows(
                 "main",
                 root.to_owned(),
                 Rows {
@@ -78,19 +87,34 @@ fn look(root: &Path, agent: &Path, path: &Path) -> Result<Vec<Session>, Trouble>
             sources: vec![source],
         });
     }
+    archives::add(&database, root, path, &mut sessions)?;
     database.settled()?;
     Ok(sessions)
 }
 
-/// Sessions whose rows were moved into a file beside the database.
-fn cold_archives(database: &Database) -> Result<HashMap<String, String>, Trouble> {
+/// Where the rows of a session in cold storage are.
+enum Cold {
+    File(String),
+    Here,
+}
+
+fn cold_archives(database: &Database) -> Result<HashMap<String, Cold>, Trouble> {
     if !database.has_table("session_transcript_cold_archives")? {
         return Ok(HashMap::new());
     }
-    let query = "SELECT session_id, archive_name FROM session_transcript_cold_archives";
+    let has_storage = "SELECT count(*) FROM pragma_table_info('session_transcript_cold_archives') \
+                       WHERE name = 'storage'";
+    let query = match database.one(has_storage, &[])? {
+        Some(1) => "SELECT session_id, archive_name, storage FROM session_transcript_cold_archives",
+        _ => "SELECT session_id, archive_name FROM session_transcript_cold_archives",
+    };
     let archive = |row: &Value| {
+        let id = json::owned(row, "session_id")?;
+        if json::text(row, "storage") == Some("sqlite") {
+            return Some((id, Cold::Here));
+        }
         let name = json::owned(row, "archive_name").filter(|name| !name.contains(['/', '\\']))?;
-        Some((json::owned(row, "session_id")?, name))
+        Some((id, Cold::File(name)))
     };
     Ok(database.objects(query, &[])?.iter().filter_map(archive).collect())
 }
