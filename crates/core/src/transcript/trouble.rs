@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::text::one_line;
+
+/// Longer than any path that a system takes.
+const PATH_SHOWN: usize = 4_096;
+
 /// What is wrong with one file, folder or database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -71,7 +76,8 @@ impl fmt::Display for Trouble {
             Hindrance::BadName => "has a name that no session can have; skipped",
             Hindrance::Failed => "could not be read",
         };
-        write!(out, "{} {words}", self.path.display())?;
+        // A name of somebody else's file may hold anything.
+        write!(out, "{} {words}", one_line(&self.path.to_string_lossy(), PATH_SHOWN))?;
         match self.detail.is_empty() {
             true => Ok(()),
             false => write!(out, " ({})", self.detail),

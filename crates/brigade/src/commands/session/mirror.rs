@@ -278,13 +278,16 @@ fn source_words(source: &SourceReceipt) -> String {
 
 fn words(sum: &Sum, done: &str) -> String {
     let mut words = format!(
-        "{done} {} of {}: {} in {} ({})",
+        "{done} {} of {}: {}",
         counted(sum.records, "record"),
         counted(sum.sessions, "session"),
         counted(sum.bytes, "byte"),
-        counted(sum.parts, "part"),
-        counted(sum.stored_bytes, "byte")
     );
+    // A dry run makes none.
+    if sum.parts > 0 {
+        let (parts, bytes) = (counted(sum.parts, "part"), counted(sum.stored_bytes, "byte"));
+        let _ = write!(words, " in {parts} ({bytes})");
+    }
     if !sum.redactions.is_empty() {
         let rules: Vec<String> =
             sum.redactions.iter().map(|(rule, count)| format!("{rule} {count}")).collect();

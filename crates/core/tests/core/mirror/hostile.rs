@@ -58,8 +58,11 @@ async fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
     fs::write(outside.path().join("x.jsonl"), line(7)).unwrap();
     symlink(outside.path().join("x.jsonl"), folder.join("leads-out.jsonl")).unwrap();
     fs::write(folder.join("..%2F..%2Fx.jsonl"), line(3)).unwrap();
+    fs::write(folder.join("two\nlines.jsonl"), line(4)).unwrap();
     let round = machine.mirror(&who).await;
     assert!(round.trouble.iter().any(|one| one.what == Hindrance::Outside), "{:?}", round.trouble);
+    let named = round.trouble.iter().find(|one| one.what == Hindrance::BadName).unwrap();
+    assert!(named.to_string().contains("/two lines.jsonl has a name that no session"), "{named}");
     let listed = who.sessions().list(None).await.unwrap();
     let ids: Vec<&str> = listed.iter().map(|session| session.id.as_str()).collect();
     assert_eq!(ids, ["..%2F..%2Fx", super::machine::SESSION]);
