@@ -175,7 +175,7 @@ fn row_words(row: &FileRow, now: Timestamp) -> String {
     if let Some(why) = &row.forced {
         let _ = write!(words, ", by force: {}", brigade_core::text::one_line(why, 160));
     }
-    words
+    words + &row.origin.aside()
 }
 
 impl Plain for Released {

@@ -228,7 +228,8 @@ fn file_line(row: &FileRow) -> String {
     let task = row.task.as_ref().map_or(String::new(), |task| format!(" for {task}"));
     let shared = if row.shared { ", shared" } else { "" };
     let mark = if row.conflicts.is_empty() { "" } else { "  ! overlaps another claim" };
-    format!("{:<32} {}{task}{shared}{mark}", row.pattern, row.agent)
+    let aside = row.origin.aside();
+    format!("{:<32} {}{task}{shared}{aside}{mark}", row.pattern, row.agent)
 }
 
 fn agent_line(row: &AgentRow) -> String {

@@ -90,6 +90,9 @@ fn what_is_not_signed_with_a_trusted_key_is_marked_where_that_is_asked_for() {
     elsewhere(&stage, "builder", &["memory", "set", "shared", "words"]).ok();
     elsewhere(&stage, "builder", &["claim", "design"]).ok();
     elsewhere(&stage, "builder", &["complete", "design", "--note", "look"]).ok();
+    elsewhere(&stage, "builder", &["files", "--add", "src/login"]).ok();
+    let files = stage.json("reader", &["files", "--list"]);
+    assert_eq!(files["files"][0]["signature"], "unknown_key", "{files}");
     let inbox = stage.run("reader", &["inbox"]).ok().out;
     assert!(inbox.contains("(direct, unsigned) designer: one"), "{inbox}");
     assert!(inbox.contains("(direct, unknown key) builder: two"), "{inbox}");
@@ -106,6 +109,7 @@ fn what_is_not_signed_with_a_trusted_key_is_marked_where_that_is_asked_for() {
     for look in [
         &["step-status", "design"][..],
         &["handoff", "design"],
+        &["files", "--list"],
         &["events"],
         &["list", "--all"],
         &["show", "design"],

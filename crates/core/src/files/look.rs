@@ -13,7 +13,8 @@ use crate::id::{AgentId, SessionId, TaskId};
 use crate::key::{Key, Number, Room};
 use crate::roster::{self, HolderLease, Life, SessionRow};
 use crate::session::Session;
-use crate::session::handle::Listing;
+use crate::session::handle::{Found, Listing};
+use crate::signature::Origin;
 use crate::store::Depth;
 use crate::task::hold::{self, Head};
 use crate::task::{Holder, Task};
@@ -26,6 +27,7 @@ const FETCHES: usize = 16;
 pub(super) struct FileHead {
     pub file: FileKey,
     pub version: Number,
+    pub origin: Origin,
     pub body: FileVersion,
 }
 
@@ -61,6 +63,15 @@ pub struct FileRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forced: Option<String>,
     pub conflicts: Vec<FileConflict>,
+    /// Of the newest version of the path's log, which carries along what the others had claimed.
+    #[serde(rename = "signature", skip_serializing_if = "Origin::is_silent")]
+    pub origin: Origin,
+}
+
+impl FileHead {
+    fn new(file: FileKey, version: Number, found: Found<FileVersion>) -> FileHead {
+        FileHead { file, version, origin: found.origin, body: found.record.body }
+    }
 }
 
 /// What is known of the sessions and tasks behind claims; each is asked for once in a look.
@@ -86,7 +97,7 @@ pub(super) async fn heads(
     let read = |(file, version): (FileKey, Number)| async move {
         let key = Key::File { file: file.clone(), version };
         let found = session.read::<FileVersion>(&key).await?;
-        Ok::<_, Error>(found.map(|found| FileHead { file, version, body: found.record.body }))
+        Ok::<_, Error>(found.map(|found| FileHead::new(file, version, found)))
     };
     let found: Vec<Option<FileHead>> =
         stream::iter(wanted.map(read)).buffered(FETCHES).try_collect().await?;
@@ -104,7 +115,7 @@ pub(super) async fn newest_of(
     let Some(version) = newest(session, &listing).remove(file) else { return Ok(None) };
     let key = Key::File { file: file.clone(), version };
     let found = session.read::<FileVersion>(&key).await?;
-    Ok(found.map(|found| FileHead { file: file.clone(), version, body: found.record.body }))
+    Ok(found.map(|found| FileHead::new(file.clone(), version, found)))
 }
 
 fn newest(session: &Session, listing: &Listing) -> BTreeMap<FileKey, Number> {
@@ -190,6 +201,7 @@ pub(super) fn told(counting: Vec<(Standing, Option<Timestamp>)>) -> Vec<FileRow>
         until: *until,
         forced: one.claim.forced.as_ref().map(|forced| forced.reason.clone()),
         conflicts: conflicts(one),
+        origin: one.head.origin,
     };
     let mut rows: Vec<FileRow> = counting.iter().map(row).collect();
     rows.sort_by(|a, b| (&a.pattern, a.since, &a.sid).cmp(&(&b.pattern, b.since, &b.sid)));
@@ -215,7 +227,7 @@ pub(crate) async fn rows(
     let mut counting = Vec::new();
     for (path, found) in session.read_all::<FileVersion>(paths).await? {
         let Some(Key::File { file, version }) = session.layout.parse(&path) else { continue };
-        let head = FileHead { file, version, body: found.record.body };
+        let head = FileHead::new(file, version, found);
         for claim in &head.body.claims {
             let row = sessions.get(&claim.sid);
             let is_gone = row.is_some_and(|row| matches!(row.life, Life::Stale | Life::Ended));
