@@ -18,6 +18,7 @@ use super::read::{StoredPart, part_path};
 use super::receipt::{Found, Round, SessionReceipt, SourceReceipt};
 use super::secret::MirrorKey;
 use super::state::{CursorStore, End, Ends};
+use super::title;
 use super::wash::{self, Washed, Washer};
 use crate::error::Error;
 use crate::id::{SourceKey, TaskId, TranscriptId};
@@ -257,7 +258,7 @@ impl<'a> Mirror<'a> {
             receipt.findings.extend(washed.spans.iter().map(Found::from));
             return Ok(Step::On);
         }
-        if !self.is_sure(id, session, source).await? {
+        if !self.is_sure(id, session, source, &washed).await? {
             return Ok(Step::Again);
         }
         self.put(id, source, washed, receipt).await
@@ -288,6 +289,7 @@ impl<'a> Mirror<'a> {
         id: &TranscriptId,
         session: &Session,
         source: &Source,
+        washed: &Washed,
     ) -> Result<bool, Error> {
         let caller = self.caller;
         let known = self.known.entry(id.clone()).or_default();
@@ -305,7 +307,11 @@ impl<'a> Mirror<'a> {
         }
         let seen = known.seen.as_mut().expect("it was just looked at");
         if !seen.introduced {
-            Sessions::new(caller).introduce(id, head_of(caller, session)?).await?;
+            let mut head = head_of(caller, session)?;
+            if head.title.is_none() && source.agent.is_none() {
+                head.title = title::first_words(session.harness, &washed.records);
+            }
+            Sessions::new(caller).introduce(id, head).await?;
             seen.introduced = true;
         }
         if seen.sure.contains(&source.name) {

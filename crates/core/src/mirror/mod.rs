@@ -13,6 +13,7 @@ mod receipt;
 mod restore;
 mod secret;
 mod state;
+mod title;
 mod verify;
 mod wash;
 mod watch;

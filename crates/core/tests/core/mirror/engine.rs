@@ -57,6 +57,19 @@ async fn a_title_is_redacted_as_the_records_are() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_without_a_title_is_called_by_what_its_user_said_first() {
+    let (house, machine) = (House::new().await, Machine::new());
+    let mirror = house.agent("mirror");
+    let command = "{\"type\":\"user\",\"cwd\":\"/work\",\"message\":{\"role\":\"user\",\"content\":\
+                   \"<command-name>/clear</command-name>\"}}\n";
+    machine.append(command.to_owned() + &line(1) + &line(2));
+    machine.mirror(&mirror).await;
+    let sessions = brigade_core::mirror::Sessions::new(mirror.session()).list(None).await.unwrap();
+    let title = sessions[0].head.as_ref().unwrap().title.clone().unwrap();
+    assert!(title.starts_with("line 1 with [REDACTED:aws-access-key-id:"), "{title}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn whatever_happens_to_a_file_the_store_holds_what_it_holds() {
     let chance = TestEntropy::new(11);
     let mut revisions = 0;
