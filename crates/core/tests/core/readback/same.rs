@@ -61,7 +61,8 @@ async fn the_last_entries_are_those_of_the_whole() {
         let who = house.agent("mirror");
         let id = store(&who, session, 1).await;
         let told = who.readback().open(&id).await.unwrap();
-        let own = told.own().unwrap().clone();
+        // Of a Hermes session that said nothing there is its own row, and no voice.
+        let Some(own) = told.own().cloned() else { continue };
         let mut all = Vec::new();
         let only = Some(own.name.as_str());
         told.entries(only, &mut |entry| {

@@ -46,8 +46,8 @@ fn say(database: &Connection, role: &str, text: &str) {
     database.execute(insert, params![role, text]).unwrap();
 }
 
-#[test]
-fn a_session_is_told_with_its_tools_and_what_was_taken_back() {
+/// A session with its tools and with what was taken back, and nobody who has it open.
+pub fn dishes() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     let database = database(&home.path().join(".hermes/state.db"));
     say(&database, "user", "Dry the plates");
@@ -60,7 +60,12 @@ fn a_session_is_told_with_its_tools_and_what_was_taken_back() {
     database.execute(insert, []).unwrap();
     say(&database, "user", "No, wet");
     database.execute_batch("UPDATE messages SET active = 0 WHERE content = 'No, wet'").unwrap();
+    home
+}
 
+#[test]
+fn a_session_is_told_with_its_tools_and_what_was_taken_back() {
+    let home = dishes();
     let found = find(HARNESS, &places(home.path(), &[]), &project("/work/demo"));
     assert_eq!(ids(&found), ["h1", "h2"]);
     let child = found.sessions[1].parent.as_ref().unwrap();

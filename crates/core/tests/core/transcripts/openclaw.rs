@@ -122,6 +122,22 @@ impl Agent {
     }
 }
 
+/// A session with a subagent in the database, and nobody who has it open.
+pub fn home_with_database() -> tempfile::TempDir {
+    let agent = Agent::new();
+    agent.session("d2", "agent:main:sub", Some("agent:main:main"));
+    for (seq, row) in
+        include_str!("../../fixtures/transcripts/openclaw/agents/main/sessions/o1.jsonl")
+            .lines()
+            .enumerate()
+            .skip(1)
+    {
+        agent.event("d1", seq as i64, row);
+        agent.packed("d2", seq as i64, row);
+    }
+    agent.home
+}
+
 fn said(seq: i64) -> String {
     format!(
         "{{\"type\":\"message\",\"id\":\"m{seq}\",\"message\":{{\"role\":\"user\",\"content\":\"{seq}\"}}}}"

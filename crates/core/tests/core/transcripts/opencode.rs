@@ -66,6 +66,15 @@ fn home(log: bool) -> (tempfile::TempDir, Connection) {
     (home, database)
 }
 
+/// A session of the log, and nobody who has it open.
+pub fn stew() -> tempfile::TempDir {
+    let (home, database) = home(true);
+    for (seq, part) in (0..).zip(PARTS) {
+        part_event(&database, seq, part);
+    }
+    home
+}
+
 fn event(database: &Connection, seq: i64, kind: &str, data: &str) {
     let insert = "INSERT INTO event VALUES (?1, 'ses_1', ?2, ?3, ?4)";
     database.execute(insert, params![format!("evt_{seq}"), seq, kind, data]).unwrap();

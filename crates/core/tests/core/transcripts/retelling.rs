@@ -13,6 +13,7 @@ use brigade_core::transcript::retell::{About, Format, Retelling, Tally, Voice, p
 use brigade_core::transcript::source::Session;
 
 use super::support::*;
+use super::{hermes, openclaw, opencode};
 
 /// The records of one voice.
 pub type Spoken = (Voice, Vec<(Part, Vec<u8>)>);
@@ -80,7 +81,7 @@ pub struct Kitchen {
     pub sessions: Vec<Session>,
 }
 
-/// Every session of every fixture that is made of files.
+/// Every session of every fixture, in files and in databases.
 pub fn every_session() -> Kitchen {
     let mut all = Kitchen { _homes: Vec::new(), sessions: Vec::new() };
     for (fixture, folder, harness) in [
@@ -99,6 +100,19 @@ pub fn every_session() -> Kitchen {
     ] {
         let home = home_with(fixture, folder);
         all.sessions.extend(sessions(home.path(), harness));
+        all._homes.push(home);
+    }
+    for (home, harness) in [
+        (hermes::dishes(), "hermes"),
+        (openclaw::home_with_database(), "openclaw"),
+        (opencode::stew(), "opencode"),
+    ] {
+        let mut sessions = sessions(home.path(), harness);
+        for session in &mut sessions {
+            // Of a source without records nothing is ever stored.
+            session.sources.retain(|source| !fresh(source).is_empty());
+        }
+        all.sessions.extend(sessions);
         all._homes.push(home);
     }
     all
