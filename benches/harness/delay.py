@@ -15,6 +15,7 @@ class Delay:
         self._behind = urllib.parse.urlsplit(endpoint)
         self.late_ms = 0.0
         self._lock, self._asked = threading.Lock(), collections.Counter()
+        self._stored, self._sent = [], 0
 
     def __enter__(self) -> "Delay":
         delay = self
@@ -32,6 +33,8 @@ class Delay:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        # A client that is killed leaves its connection as it is.
+        self._server.handle_error = lambda *_: None
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         return self
@@ -44,7 +47,18 @@ class Delay:
         """What was asked since the last time."""
         with self._lock:
             asked, self._asked = self._asked, collections.Counter()
+            self._stored, self._sent = [], 0
         return dict(sorted(asked.items()))
+
+    def stored(self, piece: str, ending: str) -> list[float]:
+        """When puts of such keys were answered with yes since then."""
+        with self._lock:
+            return [at for at, key in self._stored if piece in key and key.endswith(ending)]
+
+    def sent_bytes(self) -> int:
+        """Bodies of requests since then."""
+        with self._lock:
+            return self._sent
 
     def _pass(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
@@ -52,6 +66,7 @@ class Delay:
         what = "LIST" if "list-type=2" in query or "prefix=" in query else handler.command
         with self._lock:
             self._asked[what] += 1
+            self._sent += len(body)
         # The way there and the way back together; what the server needs comes on top.
         time.sleep(self.late_ms / 1000)
         behind = http.client.HTTPConnection(self._behind.hostname, self._behind.port, timeout=60)
@@ -59,6 +74,10 @@ class Delay:
         behind.request(handler.command, handler.path, body, headers)
         answer = behind.getresponse()
         data = answer.read()
+        if handler.command == "PUT" and answer.status == 200:
+            with self._lock:
+                key = urllib.parse.unquote(urllib.parse.urlsplit(handler.path).path)
+                self._stored.append((time.perf_counter(), key))
         handler.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):

@@ -33,6 +33,16 @@ class Ran:
     out: str = ""
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one process took: its exit code, time by the clock and on the processors, and memory."""
+
+    code: int
+    ms: float
+    cpu_ms: float
+    peak_kib: int
+
+
 def timed(command: Command, out: Path) -> Ran:
     """Runs one process: from just before its start to its end as the parent sees it."""
     os.chdir(command.cwd)
@@ -67,7 +77,12 @@ def together(workers: list[list[Command]], folder: Path, gap_s: float = 0.0) -> 
 
 
 def peak_kib(command: Command) -> int:
-    """The most memory that the process had resident, in KiB. Linux only.
+    """The most memory that the process had resident, in KiB."""
+    return cost(command).peak_kib
+
+
+def cost(command: Command) -> Cost:
+    """Runs one process and says what it took. Linux only.
 
     A child's ru_maxrss starts at what its parent had when it was started, which for a Python
     parent hides a small program. So a small shell starts it and goes away, and we, as the
@@ -84,11 +99,14 @@ def peak_kib(command: Command) -> int:
     pid = int(shell.stdout.readline())
     shell.wait()
     shell.stdout.close()
+    began = time.perf_counter()
     os.write(say, b"go\n")
     os.close(say)
     os.close(word)
-    _, _, usage = os.wait4(pid, 0)
-    return usage.ru_maxrss
+    _, status, usage = os.wait4(pid, 0)
+    ms = (time.perf_counter() - began) * 1000
+    cpu_ms = (usage.ru_utime + usage.ru_stime) * 1000
+    return Cost(os.waitstatus_to_exitcode(status), ms, cpu_ms, usage.ru_maxrss)
 
 
 def _spawn(command: Command, out: Path, flag: int) -> int:

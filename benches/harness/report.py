@@ -31,7 +31,7 @@ def _head() -> str:
     machine = next(filter(None, map(newest, SECTIONS)))["machine"]
     return f"""# Benchmarks
 
-Every figure on this page comes from a file in [benches/results](../benches/results), which has the raw samples too. The page and its plots are drawn from these files by the harness; nobody edits them. To measure it all again, in less than ten minutes:
+Every figure on this page comes from a file in [benches/results](../benches/results), which has the raw samples too. The page and its plots are drawn from these files by the harness; nobody edits them. To measure it all again, in a quarter of an hour:
 
 ```sh
 benches/run
@@ -280,6 +280,42 @@ A run of {data["agents"]} agents and {data["events"]:,} events in a folder, laid
     return words
 
 
+def _sessions(data: dict) -> str:
+    whole = [
+        [
+            row["subject"], f"{row['what']}, {row['bytes'] / 1e6:,.0f} MB",
+            "yes" if row["redacts"] else "no", row["seconds"], row["mb_per_second"],
+            row["mb_per_core_second"], row["peak_mib"], row["objects"],
+            f"{row['in_clear']} of {row['planted']}" if row["redacts"] else "–",
+        ]
+        for row in data["whole"]
+    ]  # fmt: skip
+    head = ["Where", "Transcript", "Redacts", "Seconds", "MB/s", "MB/s a core", "MiB", "Objects"]
+    latency = [
+        [row["subject"], row["interval"], _spread(row), f"{row['p95']:.1f}"]
+        for row in data["latency"]
+    ]
+    asked = [
+        [row["subject"], row["interval"], row["idle_an_hour"], row["busy_an_hour"], row["parts"],
+         " ".join(f"{n} {what}" for what, n in row["busy"].items()), f"{row['sent_bytes'] / 1000:.0f}"]
+        for row in data["requests"]
+    ]  # fmt: skip
+    first = data["requests"][0]
+    return f"""## Transcripts of other programs
+
+`session mirror` stores a Claude Code transcript that was never mirrored: single runs of a whole process, the same file for all, at the path where each tool looks for it. *MB/s a core* is by the time on processors, reading, redacting, hashing and writing together. *MiB* is the most memory resident. *In clear* is how many of the secrets in the file can be read in the store after.
+
+{table([*head, "In clear"], whole)}
+
+How soon a line that was appended is in the store, with `--follow`: median (least – most) and 95th percentile of {data["latency"][0]["n"]}, in ms. Lines are gathered for the interval; each tool with the least that it takes, and with its own.
+
+{table(["Where", "Interval", "ms", "p95"], latency)}
+
+What following asks of the store: counted by a proxy for {first["idle_s"]} s in which nothing happens, and for {first["busy_s"]} s with a line each second.
+
+{table(["Where", "Interval", "Idle, requests an hour", "Busy, requests an hour", "Parts", "Of these", "Sent, kB"], asked)}"""
+
+
 def _requests() -> str:
     """The table stands in the test that counts; here it is only quoted."""
     lines = REQUESTS.read_text().splitlines()
@@ -310,4 +346,5 @@ SECTIONS = {
     "issues": _issues,
     "latency": _latency,
     "replay": _replay,
+    "sessions": _sessions,
 }

@@ -85,10 +85,14 @@ class Subject:
             return {str(p.relative_to(root)): json.loads(p.read_bytes()) for p in found}
         return {key: self._get(key) for key in self._keys(prefix) if key.endswith(".json")}
 
-    def _get(self, key: str) -> dict:
+    def body(self, key: str) -> bytes:
+        """One object, read past the tool that wrote it."""
         path = urllib.parse.quote(f"{self.bucket}/{PROJECT}/{key}")
         with self._asked(f"{self.endpoint}/{path}") as answer:
-            return json.load(answer)
+            return answer.read()
+
+    def _get(self, key: str) -> dict:
+        return json.loads(self.body(key))
 
     def _keys(self, prefix: str) -> list[str]:
         asked = {"list-type": "2", "prefix": f"{PROJECT}/{prefix}"}
