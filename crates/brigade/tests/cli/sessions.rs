@@ -132,11 +132,21 @@ fn a_following_mirror_stores_what_comes_until_it_is_stopped() {
     until("the second line", || stored(&stage).contains("\"two\""));
     say(&stage, "later", "three");
     until("a session that begins later", || stored(&stage).contains("\"three\""));
+    // What is in the way is told once, however often it is met.
+    let outside = stage.work().join("outside.jsonl");
+    fs::write(&outside, "{}\n").expect("a file");
+    std::os::unix::fs::symlink(outside, folder(&stage).join("out.jsonl")).expect("a link");
+    for n in 0..3 {
+        let text = format!("four {n}");
+        say(&stage, &format!("later-{n}"), &text);
+        until("a session that begins beside it", || stored(&stage).contains(&text));
+    }
     stage.run("x", &["session", "stop", "no-such"]).exits(3);
     let said = stage.run("x", &["session", "stop", "--all"]).ok();
     assert!(said.out.starts_with("Stopped mirror "), "{said:?}");
-    let ended = Said::of(child.wait_with_output().expect("it ends")).ok();
-    assert!(ended.out.contains("stored 3 records of 2 sessions"), "{ended:?}");
+    let ended = Said::of(child.wait_with_output().expect("it ends")).exits(9);
+    assert!(ended.out.contains("stored 6 records of 5 sessions"), "{ended:?}");
+    assert_eq!(ended.err.matches("leads out of").count(), 1, "{ended:?}");
     let none = stage.run("x", &["session", "stop", "--all"]).ok();
     assert!(none.out.starts_with("No mirror"), "{none:?}");
 }

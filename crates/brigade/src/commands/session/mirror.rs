@@ -1,5 +1,6 @@
 //! `session mirror`: once, or as long as sessions go on.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ async fn once(
 ) -> Result<u8, Error> {
     let mut round = mirror.round().await;
     ctx.tell_notices(project);
-    tell_troubles(ctx, &round);
+    troubles(&round).for_each(|trouble| ctx.report.warning(&trouble.to_string()));
     if round.sessions.is_empty() && round.stopped.is_none() {
         return Err(nothing_found(args));
     }
@@ -77,11 +78,11 @@ async fn follow(
     let _registered = running::register(ctx, site, &running)?;
     ctx.report.note(&format!("mirror {number} follows; 'brigade session stop {number}' ends it"));
     let (mut watch, mut sum) = (Watch::new(), Sum::default());
-    let mut around = true;
+    let (mut around, mut known) = (true, BTreeSet::new());
     loop {
         let round = if around { mirror.round().await } else { mirror.again().await };
         let is_blind = watch.on(mirror.roots());
-        tell(ctx, project, &round);
+        tell(ctx, project, &round, around, &mut known);
         sum.then(&round.sum());
         if let Some(error) = round.stopped.filter(is_hopeless) {
             return Err(error);
@@ -109,10 +110,11 @@ async fn follow(
     }
     mirror.setup().min_bytes = 0;
     let round = mirror.round().await;
-    tell(ctx, project, &round);
+    tell(ctx, project, &round, true, &mut known);
     sum.then(&round.sum());
     ctx.report.answer(&Followed { mirror: number, sum })?;
-    round.stopped.map_or(Ok(0), Err)
+    let code = exit_code(&round);
+    round.stopped.map_or(Ok(code), Err)
 }
 
 /// What another try cannot mend.
@@ -153,10 +155,22 @@ impl Stop {
     }
 }
 
-/// While it follows, what was stored is told beside the answer.
-fn tell(ctx: &Context, project: &Project, round: &Round) {
+/// While it follows, what was stored is told beside the answer, and what is in the way once, until it
+/// goes and comes again. `around`: this look saw everything.
+fn tell(
+    ctx: &Context,
+    project: &Project,
+    round: &Round,
+    around: bool,
+    known: &mut BTreeSet<String>,
+) {
     ctx.tell_notices(project);
-    tell_troubles(ctx, round);
+    let now: BTreeSet<String> = troubles(round).map(Trouble::to_string).collect();
+    now.difference(known).for_each(|words| ctx.report.warning(words));
+    if around {
+        known.clear();
+    }
+    known.extend(now);
     if let Some(error) = &round.stopped {
         ctx.report.warning(&format!("{error}; the mirror tries again"));
     }
@@ -166,21 +180,16 @@ fn tell(ctx: &Context, project: &Project, round: &Round) {
     }
 }
 
-fn tell_troubles(ctx: &Context, round: &Round) {
+/// What is to be told of; that a session has ended meanwhile is not.
+fn troubles(round: &Round) -> impl Iterator<Item = &Trouble> {
     let of_sources = round.sessions.iter().flat_map(|session| &session.sources);
-    let troubles = round.trouble.iter().chain(of_sources.filter_map(|one| one.trouble.as_ref()));
-    for trouble in troubles.filter(|trouble| trouble.what != Hindrance::Gone) {
-        ctx.report.warning(&trouble.to_string());
-    }
+    let all = round.trouble.iter().chain(of_sources.filter_map(|one| one.trouble.as_ref()));
+    all.filter(|trouble| trouble.what != Hindrance::Gone)
 }
 
 /// 9 when something could not be read.
 fn exit_code(round: &Round) -> u8 {
-    let counts = |trouble: &Trouble| !matches!(trouble.what, Hindrance::Gone | Hindrance::Newer);
-    let of_sources = round.sessions.iter().flat_map(|session| &session.sources);
-    let mut troubles =
-        round.trouble.iter().chain(of_sources.filter_map(|one| one.trouble.as_ref()));
-    match troubles.any(counts) {
+    match troubles(round).any(|trouble| trouble.what != Hindrance::Newer) {
         true => Kind::Data.exit_code(),
         false => 0,
     }
