@@ -9,6 +9,7 @@ pub const VARIABLES: &[&str] = &[
     "CLAUDE_CONFIG_DIR",
     "CLAUDE_CODE_PROJECT_DIR_NAME",
     "CODEX_HOME",
+    "CODEX_SQLITE_HOME",
     "COPILOT_HOME",
     "GEMINI_CLI_HOME",
     "HERMES_HOME",

@@ -1,8 +1,9 @@
 //! Codex: one file for each thread, by date or put away in the archive, plain or compressed.
 
 mod rows;
+mod titles;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -36,6 +37,11 @@ impl Adapter for Codex {
         let mut rollouts = Rollouts::new();
         by_date(&mut tree, &root.join("sessions"), 0, &mut rollouts);
         collect(&mut tree, &root.join("archived_sessions"), &mut rollouts);
+        let index = places.folder("CODEX_SQLITE_HOME").unwrap_or_else(|| root.clone());
+        let mut titles = match rollouts.is_empty() {
+            true => HashMap::new(),
+            false => titles::titles(&index),
+        };
         let mut sessions: BTreeMap<String, Session> = BTreeMap::new();
         for ((thread, rollout), mut paths) in rollouts {
             // Where both exist the plain file is the newer one.
@@ -47,7 +53,8 @@ impl Adapter for Codex {
                 continue;
             }
             match session(&root, &thread, &paths, source) {
-                Ok(session) if filter.wants(session.cwd.as_deref()) => {
+                Ok(mut session) if filter.wants(session.cwd.as_deref()) => {
+                    session.title = titles.remove(&thread);
                     sessions.insert(thread, session);
                 }
                 Ok(_) => {}

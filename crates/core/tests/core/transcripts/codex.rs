@@ -42,6 +42,34 @@ fn the_legacy_dialect_tells_each_thing_once() {
 }
 
 #[test]
+fn titles_stand_in_the_newest_index_and_a_name_goes_first() {
+    let home = home("paginated");
+    let root = home.path().join(".codex");
+    let index = |number: u32, columns: &str, rows: &str| {
+        let path = root.join(format!("state_{number}.sqlite"));
+        let database = rusqlite::Connection::open(path).unwrap();
+        database.pragma_update(None, "journal_mode", "WAL").unwrap();
+        let thread = |n: u32| format!("'0aaaaaaa-0000-7000-8000-00000000000{n}'");
+        let rows = rows.replace("two", &thread(2)).replace("four", &thread(4));
+        let made = format!("CREATE TABLE threads (id TEXT PRIMARY KEY, {columns}); {rows}");
+        database.execute_batch(&made).unwrap();
+    };
+    index(4, "title TEXT", "INSERT INTO threads VALUES (two, 'An older index')");
+    let title = |id: &str| {
+        let found = find(HARNESS, &places(home.path(), &[]), &Filter::everything());
+        assert!(found.trouble.is_empty(), "{:?}", found.trouble);
+        session(&found, id).title.clone()
+    };
+    assert_eq!(title("000000000002").as_deref(), Some("An older index"));
+    let rows = "INSERT INTO threads VALUES (two, 'Dry the cups', 'Cups'), (four, 'Wash', '')";
+    index(10, "title TEXT, name TEXT", rows);
+    assert_eq!(title("000000000002").as_deref(), Some("Cups"));
+    assert_eq!(title("000000000004").as_deref(), Some("Wash"));
+    fs::write(root.join("state_11.sqlite"), "no database").unwrap();
+    assert_eq!(title("000000000002"), None);
+}
+
+#[test]
 fn the_paginated_dialect_adds_exit_codes_and_names_its_subagents() {
     let home = home("paginated");
     let found = find(HARNESS, &places(home.path(), &[]), &project("/work/demo"));
