@@ -22,6 +22,9 @@ class Delay:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # A head and a body in two segments wait 40 ms for an acknowledgement in between.
+            disable_nagle_algorithm = True
+            wbufsize = -1
 
             def _pass(self):
                 delay._pass(self)
@@ -87,4 +90,5 @@ class Delay:
         handler.end_headers()
         if handler.command != "HEAD":
             handler.wfile.write(data)
+        handler.wfile.flush()
         behind.close()

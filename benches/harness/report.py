@@ -239,20 +239,28 @@ A whole project out into one file of issues, and that file into an empty project
 
 
 def _latency(data: dict) -> str:
+    late = sorted({row["late_ms"] for row in data["rows"]})
+    looks: dict[tuple, dict[int, dict]] = {}
+    for row in data["rows"]:
+        key = (row["who"], row["size"], row["look"], row["turn"])
+        looks.setdefault(key, {})[row["late_ms"]] = row
     rows = [
         [
-            row["who"], f"{row['size']:,}", row["look"], row["turn"], row["late_ms"],
-            row["requests"], " ".join(f"{n} {what}" for what, n in row["asked"].items()),
-            f"{row['ms'] / 1000:.2f}",
+            who, f"{size:,}", look, turn, _asked(runs[late[-1]]),
+            *(f"{runs[ms]['ms'] / 1000:.2f}" for ms in late),
         ]
-        for row in data["rows"]
+        for (who, size, look, turn), runs in looks.items()
     ]  # fmt: skip
-    head = ["", "Tasks", "Look", "", "Late by (ms)", "Requests", "Of these", "Seconds"]
+    head = ["", "Tasks", "Look", "", "Requests", *(f"{ms} ms" for ms in late)]
     return f"""## Behind a network
 
-A proxy makes each answer of moto late. *First* is with an empty cache, *again* is the same command once more; tracecraft keeps none.
+A proxy makes each answer of moto late by so much; seconds of a whole process. *First* is with an empty cache, *again* the same command once more; where the project is large only `status` is run first, and the others find what it has read. tracecraft keeps nothing. brigade's project has as many messages, memory keys and heads as tasks (and `inbox` hands out all that is unread); tracecraft's has ten of each, and what its looks ask does not depend on more. moto answers one request at a time, in some milliseconds, so a thousand reads take seconds however short the way is.
 
 {table(head, rows)}"""
+
+
+def _asked(row: dict) -> str:
+    return f"{row['requests']:,} ({', '.join(f'{n:,} {what}' for what, n in row['asked'].items())})"
 
 
 def _replay(data: dict) -> str:

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use brigade_core::error::{Error, Kind};
 use brigade_core::id::{AgentId, ProjectName};
+use brigade_core::project::Destination;
 use brigade_core::store::address::Address;
 use brigade_core::store::open::Place;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,9 @@ pub struct Config {
     /// How long a lease of this project lasts, in seconds, where nothing else is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u64>,
+    /// Where a copy is carried on in the background.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica: Option<Destination>,
     /// What a later version wrote; kept.
     #[serde(flatten)]
     pub extra: toml::Table,
@@ -77,19 +81,33 @@ impl Config {
     /// A relative path counts from the project, so that it is one place wherever somebody stands.
     pub fn place(&self, folder: &Path) -> Result<Option<Place>, Error> {
         let Some(store) = &self.store else { return Ok(None) };
-        let address: Address =
-            store.parse().map_err(|error| Error::Usage(format!("in config.toml: {error}")))?;
-        let address = match address {
-            Address::Dir(path) => Address::Dir(folder.parent().unwrap_or(folder).join(path)),
-            bucket @ Address::Bucket { .. } => bucket,
-        };
         Ok(Some(Place {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
             account: self.account.clone(),
-            ..Place::new(address)
+            ..Place::new(address(store, folder)?)
         }))
     }
+
+    /// The place of the copy that this config names.
+    pub fn replica_place(&self, folder: &Path) -> Result<Option<Place>, Error> {
+        let Some(named) = &self.replica else { return Ok(None) };
+        Ok(Some(Place {
+            endpoint: named.endpoint.clone(),
+            region: named.region.clone(),
+            account: named.account.clone(),
+            ..Place::new(address(&named.store, folder)?)
+        }))
+    }
+}
+
+fn address(store: &str, folder: &Path) -> Result<Address, Error> {
+    let address: Address =
+        store.parse().map_err(|error| Error::Usage(format!("in config.toml: {error}")))?;
+    Ok(match address {
+        Address::Dir(path) => Address::Dir(folder.parent().unwrap_or(folder).join(path)),
+        bucket @ Address::Bucket { .. } => bucket,
+    })
 }
 
 /// What stands for a place in the user's key file: address and endpoint.

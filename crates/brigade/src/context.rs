@@ -1,7 +1,7 @@
 //! From the arguments and the environment to an open project.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use brigade_core::cache::Drawer;
@@ -11,6 +11,7 @@ use brigade_core::id::ProjectName;
 use brigade_core::key::Layout;
 use brigade_core::session::{FileState, Profile, RamState, Session};
 use brigade_core::store::address::{Address, Cloud};
+use brigade_core::store::following::Following;
 use brigade_core::store::open::{self, Credentials, Place};
 use brigade_core::store::{Store, StoreError};
 use brigade_core::{Project, codec};
@@ -33,7 +34,12 @@ pub struct Context {
     pub globals: Globals,
     pub report: Report,
     pub world: World,
+    /// Projects with a copy that this run has opened to act on.
+    pub opened: Opened,
 }
+
+/// The ways of what was opened, by which it is seen whether anything was written.
+pub type Opened = Arc<Mutex<Vec<(Site, Arc<Following>)>>>;
 
 /// Where a project is and under which name.
 #[derive(Clone, Debug)]
@@ -86,6 +92,11 @@ impl Context {
         } else {
             Err(config::untrusted(&place, &folder.join("config.toml")))
         }
+    }
+
+    /// Another place than the folder's own was named for this run.
+    pub fn is_elsewhere(&self) -> bool {
+        self.globals.store.is_some() || self.env.get("BRIGADE_STORE").is_some()
     }
 
     /// Opens the project as the one who calls.
@@ -228,6 +239,10 @@ impl Context {
             .with_ttl(self.globals.lease_ttl.or(ttl))
             .with_signing(signing)
             .with_follower(Guide::new(self, site));
+        if let (Some(way), Some(_)) = (session.way(), &site.config.replica) {
+            let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            opened.push((site.clone(), way));
+        }
         Ok(Project::new(session))
     }
 
@@ -278,7 +293,7 @@ fn project_tag(site: &Site) -> String {
 }
 
 /// A short name for a text of any length, for files.
-fn tag(text: &str) -> String {
+pub fn tag(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

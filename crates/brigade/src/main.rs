@@ -17,6 +17,7 @@ mod follow;
 mod git;
 mod identity;
 mod place;
+mod replica;
 mod report;
 mod signing;
 mod system;
@@ -61,8 +62,12 @@ fn main() -> ExitCode {
         globals: cli.globals,
         report: report.clone(),
         world: system::world(),
+        opened: context::Opened::default(),
     };
-    match run(context, cli.command, &again) {
+    let outcome = run(context.clone(), cli.command, &again);
+    // The answer is out: what follows delays nobody.
+    replica::flush_later(&context);
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(report.failure(&error)),
     }

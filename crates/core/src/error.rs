@@ -99,6 +99,9 @@ pub enum Error {
     /// Everybody follows; a face asks its user first where data may not go there yet.
     #[error("{0}")]
     Moved(Box<Elsewhere>),
+    /// What was opened is a copy that is looked at; nobody acts there.
+    #[error("{}: it is looked at, and nothing else is written to it", .0.as_replica())]
+    Replica(Box<Elsewhere>),
     #[error(transparent)]
     Files(#[from] Box<FilesHeld>),
     #[error("the bytes of {what} are gone from the store: {path} is not there")]
@@ -120,7 +123,7 @@ impl Error {
             Error::Face { kind, .. } => *kind,
             Error::NotFound(_) => Kind::NotFound,
             Error::TimedOut(_) => Kind::TimedOut,
-            Error::NotSetUp(_) | Error::Moved(_) => Kind::NotSetUp,
+            Error::NotSetUp(_) | Error::Moved(_) | Error::Replica(_) => Kind::NotSetUp,
             Error::Conflict { .. } | Error::Files(_) => Kind::Held,
             Error::Refused(refusal) => match refusal {
                 Refusal::NotFound { .. } => Kind::NotFound,
@@ -150,6 +153,7 @@ impl Error {
             Error::Conflict { key, .. } => format!("read it with 'brigade memory get {key} --with-meta' and set it again with --if-version"),
             Error::Files(held) => held.hint(),
             Error::Moved(_) => "'brigade move --follow' goes there, if that is where it should go".into(),
+            Error::Replica(_) => "work where the project is; if that is lost, go on from the copy with 'brigade store replica ADDRESS --promote'".into(),
             Error::NotSetUp(_) => "start with 'brigade init'".into(),
             Error::RacyStore => "use another store, or accept best-effort claims with 'brigade init --allow-racy-store'; 'brigade doctor' shows the proof".into(),
             Error::Store(_) => "'brigade doctor' looks at the store step by step".into(),

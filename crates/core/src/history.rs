@@ -364,6 +364,7 @@ fn may_be_about(key: &Key, task: &TaskId) -> bool {
         Key::Artifact { scope, .. } => scope.task() == Some(task),
         Key::Project
         | Key::Moved
+        | Key::Replica
         | Key::Hello { .. }
         | Key::Beat { .. }
         | Key::Name { .. }

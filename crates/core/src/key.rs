@@ -29,6 +29,8 @@ pub enum Key {
     Project,
     /// The project has left this place, and where it is: nothing that is put after it counts. Once.
     Moved,
+    /// How far a copy of the project has come that stands here. Replaced, by whoever carries it on.
+    Replica,
     /// One session of an agent introduces itself. Once.
     Hello { agent: AgentId, sid: SessionId },
     /// It is alive. Replaced, by its session alone.
@@ -119,7 +121,7 @@ pub struct Layout {
 impl Key {
     pub fn life(&self) -> Life {
         match self {
-            Key::Beat { .. } | Key::Cursor { .. } => Life::Replaced,
+            Key::Beat { .. } | Key::Cursor { .. } | Key::Replica => Life::Replaced,
             _ => Life::Once,
         }
     }
@@ -156,6 +158,7 @@ impl Layout {
         let rest = match key {
             Key::Project => "project.json".into(),
             Key::Moved => "moved.json".into(),
+            Key::Replica => "replica.json".into(),
             Key::Hello { agent, sid } => format!("agents/{}/{sid}/hello.json", spell(agent)),
             Key::Beat { agent, sid } => format!("agents/{}/{sid}/beat.json", spell(agent)),
             Key::Name { agent } => format!("agents/{}/name.json", spell(agent)),
@@ -239,6 +242,7 @@ impl Layout {
         let key = match pieces.as_slice() {
             ["project.json"] => Key::Project,
             ["moved.json"] => Key::Moved,
+            ["replica.json"] => Key::Replica,
             ["agents", agent, "name.json"] => Key::Name { agent: name(agent)? },
             ["agents", agent, sid, "hello.json"] => {
                 Key::Hello { agent: name(agent)?, sid: SessionId::parse(sid).ok()? }
@@ -487,6 +491,8 @@ mod tests {
         ];
         prop_oneof![
             Just(Key::Project),
+            Just(Key::Moved),
+            Just(Key::Replica),
             (agent.clone(), sid.clone()).prop_map(|(agent, sid)| Key::Hello { agent, sid }),
             (agent.clone(), sid.clone()).prop_map(|(agent, sid)| Key::Beat { agent, sid }),
             agent.clone().prop_map(|agent| Key::Name { agent }),

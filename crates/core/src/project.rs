@@ -4,7 +4,7 @@ mod document;
 mod moved;
 
 pub use document::ProjectDocument;
-pub use moved::{CameFrom, Destination, Elsewhere, Moved};
+pub use moved::{CameFrom, Destination, Elsewhere, Moved, ReplicaState};
 
 use crate::error::Error;
 use crate::key::Key;
@@ -121,6 +121,10 @@ impl Project {
 
     pub fn mover(&self) -> crate::house::Mover<'_> {
         crate::house::Mover::new(&self.session)
+    }
+
+    pub fn replica(&self) -> crate::house::Replica<'_> {
+        crate::house::Replica::new(&self.session)
     }
 
     pub fn linking(&self) -> crate::linking::Linking<'_> {

@@ -209,6 +209,7 @@ pub(crate) fn kind_of(key: &Key) -> Option<&'static str> {
     Some(match key {
         Key::Project => crate::project::ProjectDocument::KIND,
         Key::Moved => crate::project::Moved::KIND,
+        Key::Replica => crate::project::ReplicaState::KIND,
         Key::Hello { .. } => Hello::KIND,
         Key::Beat { .. } => Beat::KIND,
         Key::Name { .. } => "name",

@@ -1,5 +1,7 @@
 //! Arguments: where a project is, and where it goes.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 
 /// Where a project is to go. `--endpoint` is the server of this place.
@@ -54,6 +56,47 @@ pub struct Store {
 pub enum StoreVerb {
     /// Print a policy for this project's bucket: least rights for an agent, or one of these
     Policy(Policy),
+    /// A copy of this project in a bucket or another folder, carried on in the background
+    Replica(Replica),
+    /// Carry the copy on now
+    Replicate(Replicate),
+}
+
+/// One side is the truth, and the copy says so: it is looked at, and nobody acts there.
+#[derive(Debug, Args)]
+pub struct Replica {
+    /// Where the copy is to be: a folder, s3://, gs:// or az:// address. Without it: how it stands
+    #[arg(value_name = "ADDRESS")]
+    pub to: Option<String>,
+    /// Carry no copy on any more; what is there stays there
+    #[arg(long, conflicts_with_all = ["to", "promote"])]
+    pub off: bool,
+    /// The project is lost: make a new one here out of the copy
+    #[arg(long)]
+    pub promote: bool,
+    #[arg(long, value_name = "REGION", requires = "to")]
+    pub region: Option<String>,
+    /// Key for the bucket; kept in your own config folder, never in the project
+    #[arg(long, value_name = "KEY", requires = "secret_key", requires = "to")]
+    pub access_key: Option<String>,
+    #[arg(long, value_name = "SECRET", requires = "access_key")]
+    pub secret_key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Replicate {
+    /// Stay, and carry on whatever is put
+    #[arg(long)]
+    pub follow: bool,
+    /// With --follow: look at least this often
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = super::parse_span, requires = "follow")]
+    pub interval: Duration,
+    /// Read both, and compare each object by its hash
+    #[arg(long, conflicts_with = "follow")]
+    pub verify: bool,
+    /// How an act starts this behind itself.
+    #[arg(long, hide = true, conflicts_with_all = ["follow", "verify"])]
+    pub in_background: bool,
 }
 
 #[derive(Debug, Args)]

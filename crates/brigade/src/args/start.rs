@@ -33,6 +33,10 @@ pub struct Init {
     /// Use the keys now and keep them nowhere
     #[arg(long)]
     pub no_save_keys: bool,
+    /// Carry a copy on in a bucket, in the background: s3://, gs://, az:// or a folder. With a local
+    /// project --endpoint, --region and the keys are the copy's
+    #[arg(long, value_name = "ADDRESS")]
+    pub replica: Option<String>,
     /// How long a lease lasts: 90s, 15m, 2h (1m to 24h)
     #[arg(long, value_name = "TIME", value_parser = parse_span)]
     pub ttl: Option<Duration>,

@@ -28,12 +28,24 @@ pub async fn doctor(ctx: &Context, args: args::Doctor) -> Result<u8, Error> {
     if let Ok(Some(elsewhere)) = project.session().note_of_a_move().await {
         return Err(Error::Moved(Box::new(elsewhere)));
     }
-    let options = Options { quick: args.quick, deep: args.deep, fix: args.fix };
+    let copy = project.session().closing_note().await.ok().flatten();
+    if let Some(copy) = copy.as_ref().filter(|_| args.fix) {
+        return Err(Error::Replica(Box::new(copy.clone())));
+    }
+    // A copy is not raced: nothing is put there but by who carries it on.
+    let quick = args.quick || copy.is_some();
+    let options = Options { quick, deep: args.deep, fix: args.fix };
     let mut report = project.doctor().examine(options).await;
     for check in own_checks(ctx, &site, &identity) {
         report.add(check);
     }
     if let Some(check) = known_of(&site.place) {
+        report.add(check);
+    }
+    if let Some(copy) = copy {
+        report.add(Check::ok("copy", copy.as_replica()));
+    }
+    if let Some(check) = super::replica::check(ctx, &site).await {
         report.add(check);
     }
     if let Some(check) = hub::check(ctx, &site.place).await {

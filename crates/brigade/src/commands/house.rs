@@ -110,7 +110,7 @@ async fn follow_others(ctx: &mut Context) -> Result<(), Error> {
     ctx.report.answer(&Followed { moved: true, to: elsewhere.note.to.to_string() })
 }
 
-fn destination(
+pub fn destination(
     ctx: &Context,
     site: &Site,
     to: &str,
@@ -130,7 +130,7 @@ fn destination(
 }
 
 /// A folder in the project's own where it never was: the old one stays closed when it has left.
-fn home(site: &Site) -> Result<Address, Error> {
+pub fn home(site: &Site) -> Result<Address, Error> {
     let Some(folder) = &site.folder else {
         return Err(Error::Face {
             kind: Kind::NotSetUp,

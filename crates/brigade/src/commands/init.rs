@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use brigade_core::error::{Error, Kind};
 use brigade_core::id::{AgentId, IdShape, ProjectName};
 use brigade_core::key::Key;
-use brigade_core::project::{ProjectDocument, Started};
+use brigade_core::project::{Elsewhere, ProjectDocument, Started};
 use brigade_core::session::lease;
 use brigade_core::signature::PublicKey;
 use brigade_core::store::address::Address;
@@ -17,6 +17,7 @@ use brigade_core::{Project, key};
 use serde::Serialize;
 
 use super::hub;
+use super::replica::Wanted;
 use crate::agents_md::{self, Written};
 use crate::args;
 use crate::config::{self, Config, Keys};
@@ -60,6 +61,9 @@ pub struct Initialized {
     /// Of a bucket whose store tells who may read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     visibility: Option<Visibility>,
+    /// Where a copy is carried on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<String>,
     #[serde(skip)]
     is_local: bool,
 }
@@ -85,7 +89,7 @@ impl Plain for Unblocked {
     }
 }
 
-pub async fn init(ctx: &mut Context, args: args::Init) -> Result<(), Error> {
+pub async fn init(ctx: &mut Context, mut args: args::Init) -> Result<(), Error> {
     let agents_md = args.agents_md.as_ref().map(|named| {
         let top = place::repository(&ctx.env.cwd).unwrap_or_else(|| ctx.env.cwd.clone());
         agents_md::file(&ctx.env.cwd, &top, named.as_deref())
@@ -97,6 +101,7 @@ pub async fn init(ctx: &mut Context, args: args::Init) -> Result<(), Error> {
     let folder = folder(ctx);
     config::check_folder(&ctx.env, &folder)?;
     let before = if folder.is_dir() { Config::read(&folder)? } else { Config::default() };
+    let copy = asked_copy(ctx, &mut args);
     let place = asked_place(ctx, &args)?;
     let named = place.is_some();
     let place = match (place, before.place(&folder)?) {
@@ -117,6 +122,7 @@ pub async fn init(ctx: &mut Context, args: args::Init) -> Result<(), Error> {
         region: place.region.clone(),
         account: place.account.clone(),
         ttl_seconds: args.ttl.map(|ttl| lease::clamp(ttl).as_secs()).or(before.ttl_seconds),
+        replica: before.replica.clone(),
         extra: before.extra.clone(),
     };
     let credentials = credentials(ctx, &args, &place)?;
@@ -157,6 +163,10 @@ pub async fn init(ctx: &mut Context, args: args::Init) -> Result<(), Error> {
     }
     project.agents().register().await?;
     ctx.tell_notices(&project);
+    let replica = match copy {
+        Some(wanted) => Some(super::replica::begin(ctx, &site, &wanted).await?),
+        None => None,
+    };
     for warning in project.session().store().root().map(filesystem::warnings).unwrap_or_default() {
         ctx.report.warning(&warning);
     }
@@ -177,6 +187,7 @@ pub async fn init(ctx: &mut Context, args: args::Init) -> Result<(), Error> {
         agents_md: agents_md.as_ref().map(|(file, _)| file.clone()),
         agents_md_changed: agents_md.map(|(_, written)| written != Written::AsItWas),
         visibility: hub.and_then(|bucket| bucket.visibility),
+        replica: replica.map(|place| config::place_name(&place)),
         is_local,
     })
 }
@@ -216,6 +227,21 @@ fn folder(ctx: &Context) -> PathBuf {
             .and_then(|top| place::main_worktree(&top))
             .unwrap_or_else(|| ctx.env.cwd.clone())
             .join(place::FOLDER)
+    })
+}
+
+/// The copy that is to be carried on. Where no other bucket is named, what finds a bucket is for this.
+fn asked_copy(ctx: &mut Context, args: &mut args::Init) -> Option<Wanted> {
+    let to = args.replica.take()?;
+    let is_local = args.bucket.is_none() && ctx.globals.store.is_none();
+    Some(match is_local {
+        true => Wanted {
+            to,
+            endpoint: ctx.globals.endpoint.take(),
+            region: args.region.take(),
+            keys: args.access_key.take().zip(args.secret_key.take()),
+        },
+        false => Wanted { to, ..Wanted::default() },
     })
 }
 
@@ -375,6 +401,9 @@ fn heed(ctx: &Context, site: &Site, has_key: bool) -> Result<(), Error> {
 async fn start(ctx: &Context, project: &Project, args: &args::Init) -> Result<Begun, Error> {
     let shape = id_shape(ctx, args)?;
     let session = project.session();
+    if let Some(copy) = session.closing_note().await?.filter(Elsewhere::is_replica) {
+        return Err(Error::Replica(Box::new(copy)));
+    }
     let path = session.layout().path(&Key::Project);
     if session.store().get(&path).await?.value.is_some() {
         let document = project.document().await?;
@@ -453,10 +482,21 @@ impl Plain for Initialized {
         let made = if self.bucket_created { " (created)" } else { "" };
         words += &match self.is_local {
             true => format!(
-                "\nEverything goes to {} as plain JSON; nothing leaves this machine",
-                self.store
+                "\nEverything goes to {} as plain JSON; {}",
+                self.store,
+                match &self.replica {
+                    Some(place) => format!("a copy is carried on in {place}"),
+                    None => "nothing leaves this machine".into(),
+                }
             ),
-            false => format!("\nEverything goes to {}{made} as plain JSON", self.store),
+            false => format!(
+                "\nEverything goes to {}{made} as plain JSON{}",
+                self.store,
+                self.replica
+                    .iter()
+                    .map(|place| format!("; a copy is carried on in {place}"))
+                    .collect::<String>()
+            ),
         };
         words += match self.visibility {
             Some(Visibility::Private) => "\nThe bucket is private",

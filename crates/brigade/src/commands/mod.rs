@@ -29,6 +29,7 @@ mod memory;
 mod pages;
 mod prime;
 mod replay;
+mod replica;
 mod run;
 mod secrets;
 mod serve;

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::args;
 use crate::context::Context;
+use crate::replica;
 use crate::report::Plain;
 
 /// However often somebody wants to look, a store is not asked more often than this.
@@ -25,7 +26,16 @@ pub async fn status(ctx: &Context, args: args::Status) -> Result<(), Error> {
         return top(ctx, args.interval).await;
     }
     let snapshot = ctx.with_project(async |p| p.status().snapshot().await).await?;
+    tell_of_the_copy(ctx)?;
     ctx.report.answer(&Screen(snapshot))
+}
+
+/// A copy that is not carried on is said where people look; it costs no request.
+fn tell_of_the_copy(ctx: &Context) -> Result<(), Error> {
+    if let Some(words) = replica::trouble(ctx, &ctx.site()?) {
+        ctx.report.warning(&words);
+    }
+    Ok(())
 }
 
 /// The view that follows the project on a terminal; anywhere else a snapshot when one has changed.
@@ -77,6 +87,7 @@ fn essence(snapshot: &Snapshot) -> String {
 pub async fn stand(ctx: &Context) -> Result<(), Error> {
     let snapshot = ctx.with_project(async |p| p.status().snapshot().await).await?;
     let next = next_steps(&snapshot);
+    tell_of_the_copy(ctx)?;
     ctx.report.answer(&Stand { snapshot, next })
 }
 

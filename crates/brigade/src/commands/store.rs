@@ -28,6 +28,8 @@ struct Out {
     backend: Option<&'static str>,
     conditions: Option<String>,
     credentials: Option<String>,
+    /// Where a copy is carried on.
+    replica: Option<String>,
     #[serde(flatten)]
     usage: Usage,
     month: Month,
@@ -44,8 +46,11 @@ struct Verb {
 }
 
 pub async fn store(ctx: &mut Context, args: args::Store) -> Result<(), Error> {
-    if let Some(StoreVerb::Policy(wanted)) = args.verb {
-        return print_policy(ctx, &wanted);
+    match args.verb {
+        None => {}
+        Some(StoreVerb::Policy(wanted)) => return print_policy(ctx, &wanted),
+        Some(StoreVerb::Replica(wanted)) => return super::replica::replica(ctx, wanted).await,
+        Some(StoreVerb::Replicate(wanted)) => return super::replica::replicate(ctx, wanted).await,
     }
     let usage = ctx.with_project(async |project| Usage::of(project.session()).await).await?;
     // Where the project is now: it may have been followed.
@@ -63,6 +68,7 @@ pub async fn store(ctx: &mut Context, args: args::Store) -> Result<(), Error> {
         backend: preset.map(|preset| preset.name),
         conditions: preset.map(presets::Preset::verdict),
         credentials: ctx.credentials_source(&site.place)?,
+        replica: site.config.replica.as_ref().map(ToString::to_string),
         cost: price.as_ref().map(|price| price.of(month)),
         price,
         month,
@@ -132,6 +138,9 @@ impl Plain for Out {
         }
         if let Some(words) = &self.credentials {
             let _ = write!(out, "\nCredentials: {words}");
+        }
+        if let Some(words) = &self.replica {
+            let _ = write!(out, "\nA copy is carried on in {words} ('brigade store replica')");
         }
         let _ = write!(
             out,

@@ -21,11 +21,18 @@ pub fn trust(ctx: &Context) -> Result<(), Error> {
     if let Some(place) = Config::read(&folder)?.place(&folder)? {
         names.push(config::trust(&ctx.env, &place)?);
     }
-    if ctx.report.is_json() {
-        return ctx.report.document(&serde_json::json!({ "trusted": names.last() }));
+    if let Some(place) = Config::read(&folder)?.replica_place(&folder)? {
+        names.push(config::trust(&ctx.env, &place)?);
     }
-    match names.last() {
-        None => ctx.report.lines("This project stays in its own folder; nothing needs your trust."),
-        Some(name) => ctx.report.lines(&format!("From now on this project's data goes to {name}")),
+    if ctx.report.is_json() {
+        return ctx
+            .report
+            .document(&serde_json::json!({ "trusted": names.last(), "places": names }));
+    }
+    match names.as_slice() {
+        [] => ctx.report.lines("This project stays in its own folder; nothing needs your trust."),
+        names => ctx
+            .report
+            .lines(&format!("From now on this project's data goes to {}", names.join(" and to "))),
     }
 }

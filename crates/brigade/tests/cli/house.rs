@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::support::Stage;
+use super::support::{Said, Stage};
 
 fn config(stage: &Stage) -> String {
     fs::read_to_string(stage.work().join(".brigade/config.toml")).expect("a config")
@@ -84,7 +84,7 @@ fn another_user_follows_when_they_say_so() {
     let other = stage.work().join("../other-home");
     let run = |args: &[&str]| {
         let output = stage.command("eve", args).env("HOME", &other).output().expect("it runs");
-        super::support::Said::of(output)
+        Said::of(output)
     };
     let said = run(&["claim", "x"]).exits(10);
     assert!(said.err.contains("brigade move --follow"), "{}", said.err);
@@ -119,6 +119,10 @@ fn a_move_without_a_place_and_to_a_bad_one_are_refused() {
     Stage::empty().run("ada", &["move", "../x"]).exits(10);
 }
 
+/// Of Azure's emulator, as it is published.
+const AZURITE_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
 /// What one agent was told is done.
 #[derive(Default)]
 struct Told {
@@ -127,12 +131,13 @@ struct Told {
     claims: BTreeMap<String, Vec<String>>,
 }
 
-/// Works without a pause until it is told to stop.
-fn work(stage: &Stage, name: &str, told: &Mutex<Told>, is_over: &AtomicBool) {
+/// Works until it is told to stop.
+fn work(stage: &Stage, name: &str, told: &Mutex<Told>, is_over: &AtomicBool, pause: Duration) {
     for n in 0.. {
         if is_over.load(Ordering::Relaxed) {
             return;
         }
+        std::thread::sleep(pause);
         let word = format!("{name}-{n}");
         let shared = format!("shared-{}", n / 4);
         let args: &[&str] = match n % 4 {
@@ -150,6 +155,8 @@ fn work(stage: &Stage, name: &str, told: &Mutex<Told>, is_over: &AtomicBool) {
             (0, _) => told.claims.entry(shared).or_default().push(name.into()),
             // Somebody else's; or nobody knows, and it is not counted.
             (4 | 5, _) => {}
+            // The move takes longer than a command waits.
+            (7, _) if said.err.contains("still on its way") => {}
             _ => panic!("{args:?}: {said:?}"),
         }
     }
@@ -157,12 +164,17 @@ fn work(stage: &Stage, name: &str, told: &Mutex<Told>, is_over: &AtomicBool) {
 
 /// Three agents work while the project goes to each of these places in turn.
 fn moves_under_work(stage: &Stage, places: &[Vec<&str>]) {
+    moves_under_kills(stage, places, 0, Duration::ZERO);
+}
+
+/// The same with a mover that is killed so often on each way, at moments of all kinds.
+fn moves_under_kills(stage: &Stage, places: &[Vec<&str>], kills: u64, pause: Duration) {
     stage.run("reader", &["register"]).ok();
     let (told, is_over) = (Mutex::new(Told::default()), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for name in ["ada", "ben", "cyd"] {
             let (told, is_over) = (&told, &is_over);
-            scope.spawn(move || work(stage, name, told, is_over));
+            scope.spawn(move || work(stage, name, told, is_over, pause));
         }
         let stop = Stop(&is_over);
         for place in places {
@@ -171,7 +183,23 @@ fn moves_under_work(stage: &Stage, places: &[Vec<&str>]) {
                 std::thread::sleep(Duration::from_millis(20));
             }
             let args: Vec<&str> = ["move"].iter().chain(place).copied().collect();
-            stage.run("mover", &args).ok();
+            let mut done = false;
+            for n in 0..kills {
+                let mut mover = stage.spawn("mover", &args);
+                std::thread::sleep(Duration::from_millis(40 + n * n * 90));
+                mover.kill().expect("it is ours");
+                let said = Said::of(mover.wait_with_output().expect("it ends"));
+                done = is_there(&said);
+                assert!(done || said.code == -1, "{said:?}");
+                if done {
+                    eprintln!("it was there before the kill {n}");
+                    break;
+                }
+            }
+            if !done {
+                let said = stage.run("mover", &args);
+                assert!(is_there(&said), "{said:?}");
+            }
         }
         let before = told.lock().expect("nobody panicked").messages.len();
         while told.lock().expect("nobody panicked").messages.len() < before + 3 {
@@ -180,6 +208,12 @@ fn moves_under_work(stage: &Stage, places: &[Vec<&str>]) {
         drop(stop);
     });
     judge(stage, &told.into_inner().expect("nobody panicked"));
+}
+
+/// It has come through; or one that was killed had opened the new place, and an agent was the first to
+/// make it this folder's own.
+fn is_there(said: &Said) -> bool {
+    said.code == 0 || said.code == 2 && said.err.contains("the project is there already")
 }
 
 /// Ends the others when a test gives up, too.
@@ -241,4 +275,56 @@ fn real_agents_keep_working_while_a_folder_moves_to_a_bucket() {
         moves_under_work(&stage, &[to]);
         assert!(config(&stage).contains("s3://brigade-cli/"));
     }
+}
+
+#[test]
+fn a_mover_that_is_killed_at_any_moment_ends_whole_while_three_agents_work() {
+    let stage = Stage::local();
+    for n in 0..40 {
+        stage.run("ada", &["create", &format!("task {n}")]).ok();
+    }
+    let places = [vec!["../house"], vec!["../other"], vec!["local"]];
+    moves_under_kills(&stage, &places, 6, Duration::ZERO);
+}
+
+/// Out of a bucket a move waits for more than two minutes.
+#[test]
+fn real_agents_keep_working_from_bucket_to_bucket_and_home_though_the_mover_is_killed() {
+    let server = |variable| std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let Some(first) = server("BRIGADE_TEST_S3") else {
+        eprintln!("skipped: no server, because BRIGADE_TEST_S3 is not set (see .ci/run)");
+        return;
+    };
+    // Another server, or another bucket of the same.
+    let second = server("BRIGADE_TEST_S3_ALSO").unwrap_or_else(|| first.clone());
+    let stage = Stage::local();
+    let (one, two) = (
+        format!("s3://brigade-cli/{}", stage.name()),
+        format!("s3://brigade-two/{}", stage.name()),
+    );
+    let keys = ["--access-key", "AKIALOCALTEST", "--secret-key", "SKSKSKSKSKSK"];
+    let to = |address, endpoint| [&[address, "--endpoint", endpoint][..], &keys].concat();
+    let places = [to(&one, &first), to(&two, &second), vec!["local"]];
+    moves_under_kills(&stage, &places, 4, Duration::from_millis(250));
+    assert!(config(&stage).contains(".brigade/home-"), "{}", config(&stage));
+    for entry in fs::read_dir(stage.work().join(".brigade")).expect("a folder").flatten() {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        assert!(!text.contains("SKSKSKSK"), "{}", entry.path().display());
+    }
+}
+
+#[test]
+fn real_agents_keep_working_to_azure_and_home() {
+    let Ok(endpoint) = std::env::var("BRIGADE_TEST_AZURE") else {
+        eprintln!("skipped: no server, because BRIGADE_TEST_AZURE is not set (see .ci/run)");
+        return;
+    };
+    // The emulator's public account and key.
+    let stage = Stage::empty()
+        .with_env("AZURE_STORAGE_ACCOUNT_NAME", "devstoreaccount1")
+        .with_env("AZURE_STORAGE_ACCOUNT_KEY", AZURITE_KEY);
+    stage.run("someone", &["init", "--project", "stage"]).ok();
+    let address = format!("az://brigade-cli/{}", stage.name());
+    let places = [vec![address.as_str(), "--endpoint", &endpoint], vec!["local"]];
+    moves_under_kills(&stage, &places, 3, Duration::from_millis(250));
 }

@@ -20,6 +20,7 @@ mod issues;
 mod mirrors;
 mod races;
 mod replay;
+mod replica;
 mod security;
 mod serve;
 mod sessions;

@@ -81,6 +81,14 @@ fn planted_credentials_appear_in_no_output_log_journal_or_config() {
     fs::write(aws.join("credentials"), profile).expect("a profile");
     let bucket = ["--store", "s3://team", "--endpoint", "http://127.0.0.1:1"];
     let dest = ["move", "s3://team", "--endpoint", "http://127.0.0.1:1", "--dry-run"];
+    let copy = ["copy", "s3://team", "--endpoint", "http://127.0.0.1:1"];
+    let replica = ["store", "replica", "s3://team", "--endpoint", "http://127.0.0.1:1"];
+    // A copy that is trusted and cannot be reached: what goes wrong behind an act is kept.
+    let config = stage.work().join(".brigade/config.toml");
+    let named = fs::read_to_string(&config).expect("a config")
+        + "[replica]\nstore = \"s3://team\"\nendpoint = \"http://127.0.0.1:1\"\n";
+    fs::write(&config, named).expect("a config");
+    stage.run("ada", &["trust"]).ok();
     let typed = ["--access-key", "AKIATYPED", "--secret-key", "example-typed-secret"];
     let init = ["init", "--backend", "hf", "--bucket", "ada/x", "--endpoint", "http://127.0.0.1:1"];
     for with_env in [true, false] {
@@ -91,7 +99,14 @@ fn planted_credentials_appear_in_no_output_log_journal_or_config() {
             [&["store", "--json"][..], &bucket].concat(),
             dest.to_vec(),
             [&dest[..], &typed].concat(),
+            [&copy[..], &typed].concat(),
+            replica.to_vec(),
+            [&replica[..], &typed].concat(),
+            [&replica[..], &["--promote", "--project", "other"], &typed].concat(),
             vec!["claim", "y"],
+            vec!["store", "replicate", "--json"],
+            vec!["store", "replica", "--json"],
+            vec!["status"],
             vec!["doctor", "--quick", "--json"],
             vec!["events", "--json"],
         ] {

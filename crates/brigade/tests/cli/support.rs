@@ -10,6 +10,7 @@ use tempfile::TempDir;
 /// A project's folder and a user's home, both gone at the end.
 pub struct Stage {
     root: TempDir,
+    env: Vec<(&'static str, String)>,
 }
 
 /// What a command said.
@@ -25,7 +26,7 @@ impl Stage {
     pub fn empty() -> Stage {
         let root = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir_all(root.path().join("work")).expect("a folder in it");
-        Stage { root }
+        Stage { root, env: Vec::new() }
     }
 
     /// A local project, started by `someone`.
@@ -33,6 +34,12 @@ impl Stage {
         let stage = Stage::empty();
         stage.run("someone", &["init", "--project", "stage"]).ok();
         stage
+    }
+
+    /// Every command hears this as well.
+    pub fn with_env(mut self, name: &'static str, value: &str) -> Stage {
+        self.env.push((name, value.to_owned()));
+        self
     }
 
     /// A project of its own on each store there is: a folder always, and the servers that the
@@ -101,6 +108,7 @@ impl Stage {
             .env("PATH", OsStr::new("/usr/local/bin:/usr/bin:/bin"))
             .env("HOME", self.home())
             .env("USER", "tester")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .args(args)
             .current_dir(self.work())
             .stdin(Stdio::null());

@@ -100,6 +100,7 @@ pub(super) fn of(key: &Key, path: &ObjectPath, raw: Raw, origin: Origin) -> Opti
         Key::Project => entry
             .act("project_started")
             .says(format!("{agent} started the project {}", quote(body, "name"))),
+        Key::Moved if body.contains_key("replica") => return None,
         Key::Moved => entry.act("project_moved").says(format!("{agent} moved the project away")),
         Key::Hello { .. } => entry.act("session_started").says(arrival(agent, body)),
         Key::Beat { .. } if body.get("ended") == Some(&Value::Bool(true)) => {
@@ -107,6 +108,7 @@ pub(super) fn of(key: &Key, path: &ObjectPath, raw: Raw, origin: Origin) -> Opti
         }
         Key::Beat { .. }
         | Key::Cursor { .. }
+        | Key::Replica
         | Key::ArtifactBody { .. }
         | Key::Transcript { .. }
         | Key::Segment { .. } => return None,

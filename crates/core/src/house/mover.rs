@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::carry::{self, Carrier};
+use super::carry::Carrier;
+use super::porter::another;
 use crate::error::{Error, Kind};
 use crate::id::Nonce;
 use crate::key::{Key, Room};
 use crate::log::{self, Appended, Patience};
-use crate::project::{CameFrom, Destination, Moved, ProjectDocument};
+use crate::project::{CameFrom, Destination, Elsewhere, Moved, ProjectDocument};
 use crate::record::{self, Document, Record};
 use crate::session::{Session, lease};
 use crate::store::probe::{self, Proof};
@@ -101,6 +102,11 @@ impl<'a> Mover<'a> {
             let (project, place) = (self.session.layout.project(), self.session.store.place());
             return Err(Error::NotSetUp(format!("there is no project {project} in {place}")));
         };
+        if errand.way == Way::Move
+            && let Some(copy) = self.session.closing_note().await?.filter(Elsewhere::is_replica)
+        {
+            return Err(Error::Replica(Box::new(copy)));
+        }
         let note = self.note_for(errand).await?;
         if let Some(there) = self.opened(errand).await? {
             return self.was_done(errand, &here, note.as_ref(), &there);
@@ -129,9 +135,9 @@ impl<'a> Mover<'a> {
         Ok(Relocated {
             objects: carrier.objects(),
             bytes: carrier.bytes(),
-            sent: carrier.sent,
-            sent_bytes: carrier.sent_bytes,
-            unchanged: carrier.unchanged,
+            sent: carrier.porter.sent,
+            sent_bytes: carrier.porter.sent_bytes,
+            unchanged: carrier.porter.unchanged,
             claims_are_safe,
             ..self.relocated(errand)
         })
@@ -159,13 +165,15 @@ impl<'a> Mover<'a> {
     /// write there must never be taken for one of today.
     async fn opened(&self, errand: &Errand<'_>) -> Result<Option<Record<ProjectDocument>>, Error> {
         let layout = &self.session.layout;
-        if errand.to.get(&layout.path(&Key::Moved)).await?.value.is_some() {
+        if let Some(note) = errand.to.get(&layout.path(&Key::Moved)).await?.value {
+            let note: Record<Moved> = record::decode(&layout.path(&Key::Moved), &note.bytes)?;
+            let what = match note.body.replica {
+                Some(_) => "is a copy that is carried on, and nobody works there",
+                None => "was left by this project before, and stays closed",
+            };
             return Err(Error::Face {
                 kind: Kind::Held,
-                message: format!(
-                    "{} was left by this project before, and stays closed",
-                    errand.to.place()
-                ),
+                message: format!("{} {what}", errand.to.place()),
                 hint: Some(
                     "choose another folder or prefix; 'brigade move local' finds one here".into(),
                 ),
@@ -220,7 +228,7 @@ impl<'a> Mover<'a> {
     async fn close(&self, errand: &Errand<'_>) -> Result<Nonce, Error> {
         let session = self.session;
         let id = Nonce::draw(&*session.world.entropy);
-        let note = Moved { id: id.clone(), to: errand.destination.clone() };
+        let note = Moved { id: id.clone(), to: errand.destination.clone(), replica: None };
         let what = "the note that closes the old place";
         let lost = match self.put(&*session.store, &Key::Moved, note, what).await? {
             None => return Ok(id),
@@ -286,7 +294,7 @@ impl<'a> Mover<'a> {
         let there: Record<ProjectDocument> = record::decode(&path, &lost.bytes)?;
         match id {
             Some(id) if came_by(&there, &id) => Ok(()),
-            _ => Err(carry::another(&path, &errand.to.place())),
+            _ => Err(another(&path, &errand.to.place())),
         }
     }
 

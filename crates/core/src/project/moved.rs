@@ -27,6 +27,22 @@ pub struct Moved {
     /// Of this move; the project's document in the new place names it, too.
     pub id: Nonce,
     pub to: Destination,
+    /// The project never was here: this is a copy of it, which is looked at and carried on, and the
+    /// truth is in `to`. The nonce of the project's document there when the copy was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica: Option<Nonce>,
+}
+
+/// `replica.json`: how far a copy has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaState {
+    /// All that was acknowledged in the project before this moment is here, by the clock of whoever
+    /// carried it.
+    pub as_of: Timestamp,
+    /// The nonce of the project's document then.
+    pub project: Nonce,
+    pub objects: u64,
+    pub bytes: u64,
 }
 
 /// What a project's document says that came from another place.
@@ -54,6 +70,25 @@ pub struct Elsewhere {
 
 impl Document for Moved {
     const KIND: &'static str = "moved";
+}
+
+impl Document for ReplicaState {
+    const KIND: &'static str = "replica";
+}
+
+impl Elsewhere {
+    /// What stands here is a copy, for looking.
+    pub fn is_replica(&self) -> bool {
+        self.note.replica.is_some()
+    }
+
+    /// What a copy is called.
+    pub fn as_replica(&self) -> String {
+        format!(
+            "{} is a copy of project {}, which is in {}",
+            self.place, self.project, self.note.to
+        )
+    }
 }
 
 impl Destination {

@@ -48,7 +48,7 @@ impl Session {
     /// What a command that only reads starts with: a running session stays alive, and nobody is
     /// introduced for having looked.
     pub(crate) async fn touch(&self) -> Result<(), Error> {
-        let _ = self.is_still_here().await?;
+        self.can_be_looked_at().await?;
         let Some(state) = self.remembered()? else { return Ok(()) };
         if state.lease.introduced && !self.is_over(&state) && self.lease_of(&state) != Mine::Fresh {
             self.try_beat().await?;

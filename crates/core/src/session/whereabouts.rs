@@ -15,7 +15,7 @@ use super::state::View;
 use super::trail::{Follower, Trail};
 use crate::error::Error;
 use crate::key::Key;
-use crate::project::{Elsewhere, Moved};
+use crate::project::{Elsewhere, Moved, ReplicaState};
 use crate::store::following::Following;
 
 /// How often a look is tried that failed: until then it is open whether a write counts.
@@ -43,12 +43,18 @@ impl Session {
         self
     }
 
+    /// The way that this session's requests go, when it follows its project.
+    pub fn way(&self) -> Option<Arc<Following>> {
+        self.trail.as_ref().map(|trail| trail.store.clone())
+    }
+
     /// Sees that the project is still here, or goes after it.
     pub(crate) async fn is_still_here(&self) -> Result<Whereabouts, Error> {
         for hop in 0..MOVES {
             let elsewhere = match self.has_left().await? {
                 None if hop == 0 => return Ok(Whereabouts::Here),
                 None => return Ok(Whereabouts::Followed),
+                Some(copy) if copy.is_replica() => return Err(Error::Replica(Box::new(copy))),
                 Some(elsewhere) => elsewhere,
             };
             let Some(trail) = &self.trail else {
@@ -59,9 +65,22 @@ impl Session {
         Err(Error::NotSetUp(format!("the project has moved {MOVES} times since, or in a circle")))
     }
 
+    /// The same for who only looks: a copy will do, and says what it is.
+    pub(super) async fn can_be_looked_at(&self) -> Result<(), Error> {
+        let Err(error) = self.is_still_here().await else { return Ok(()) };
+        let Error::Replica(copy) = error else { return Err(error) };
+        let state = self.read::<ReplicaState>(&Key::Replica).await?;
+        let as_of = state.map_or("begun, and not whole yet".into(), |found| {
+            format!("as of {}", found.record.body.as_of.strftime("%Y-%m-%d %H:%M:%SZ"))
+        });
+        self.notice(format!("{}; {as_of}", copy.as_replica()));
+        Ok(())
+    }
+
     /// An error when it has left, followed or not: for what cannot go on in the middle.
     pub(crate) async fn must_be_here(&self) -> Result<(), Error> {
         match self.has_left().await? {
+            Some(copy) if copy.is_replica() => Err(Error::Replica(Box::new(copy))),
             Some(elsewhere) => Err(Error::Moved(Box::new(elsewhere))),
             None => Ok(()),
         }
@@ -92,7 +111,7 @@ impl Session {
     async fn look_around(&self) -> Result<Option<Elsewhere>, Error> {
         let (sent_at, sent_boot_ms) = (self.now(), lease::millis(self.world.clock.since_boot()));
         let place = self.store.place();
-        if let Some(elsewhere) = self.note_of_a_move().await? {
+        if let Some(elsewhere) = self.closing_note().await? {
             return Ok(Some(elsewhere));
         }
         // Where a look is free it is not remembered, and who only looks leaves nothing behind.
@@ -115,6 +134,11 @@ impl Session {
 
     /// The note that the project has left this place, if it is there.
     pub async fn note_of_a_move(&self) -> Result<Option<Elsewhere>, Error> {
+        Ok(self.closing_note().await?.filter(|note| !note.is_replica()))
+    }
+
+    /// The note by which this place is closed to writers: the project has left, or it is a copy.
+    pub async fn closing_note(&self) -> Result<Option<Elsewhere>, Error> {
         let found = self.read::<Moved>(&Key::Moved).await?;
         Ok(found.map(|found| Elsewhere {
             project: self.layout.project().clone(),

@@ -1,6 +1,7 @@
 //! A store that goes on in another place from some moment on: that of a project that has moved.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,11 +18,13 @@ use crate::clock::Clock;
 pub struct Following {
     first: Arc<dyn Store>,
     next: OnceLock<Arc<Following>>,
+    /// Something was sent that changes the store.
+    has_written: AtomicBool,
 }
 
 impl Following {
     pub fn new(first: Arc<dyn Store>) -> Arc<Following> {
-        Arc::new(Following { first, next: OnceLock::new() })
+        Arc::new(Following { first, next: OnceLock::new(), has_written: AtomicBool::new(false) })
     }
 
     /// From here on requests go there. Of two that lead away from one place the first counts.
@@ -30,6 +33,16 @@ impl Following {
             Some(next) => next.go_to(store),
             None => drop(self.next.set(Following::new(store))),
         }
+    }
+
+    /// Whether anything was sent that changes the store, here or where it goes on.
+    pub fn has_written(&self) -> bool {
+        self.has_written.load(Ordering::Relaxed)
+    }
+
+    fn writes(&self) -> &dyn Store {
+        self.has_written.store(true, Ordering::Relaxed);
+        self.now()
     }
 
     fn now(&self) -> &dyn Store {
@@ -53,14 +66,14 @@ impl Store for Following {
         body: Bytes,
         condition: If,
     ) -> Result<Answer<Put>, StoreError> {
-        self.now().put(path, body, condition).await
+        self.writes().put(path, body, condition).await
     }
 
     async fn put_many(
         &self,
         objects: Vec<(ObjectPath, Bytes)>,
     ) -> Vec<Result<Answer<Put>, StoreError>> {
-        self.now().put_many(objects).await
+        self.writes().put_many(objects).await
     }
 
     async fn list(&self, ask: &List) -> Result<Answer<Page>, StoreError> {
@@ -68,11 +81,11 @@ impl Store for Following {
     }
 
     async fn delete(&self, path: &ObjectPath) -> Result<Answer<()>, StoreError> {
-        self.now().delete(path).await
+        self.writes().delete(path).await
     }
 
     async fn put_body(&self, path: &ObjectPath, body: Body) -> Result<Answer<u64>, StoreError> {
-        self.now().put_body(path, body).await
+        self.writes().put_body(path, body).await
     }
 
     async fn get_body(&self, path: &ObjectPath) -> Result<Answer<Option<Body>>, StoreError> {

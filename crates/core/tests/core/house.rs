@@ -3,6 +3,7 @@
 
 mod killed;
 mod model;
+mod replica;
 mod team;
 mod whole;
 
@@ -49,7 +50,7 @@ pub async fn relocate(mover: &Project, way: Way, to: &Arc<dyn Store>) -> Result<
 /// What a project has in a store, but for what belongs to the place.
 pub async fn objects(store: &Arc<dyn Store>) -> Vec<(ObjectPath, Bytes)> {
     let layout = Layout::new(ProjectName::parse("demo").unwrap());
-    let own = [layout.path(&Key::Project), layout.path(&Key::Moved)];
+    let own = [Key::Project, Key::Moved, Key::Replica].map(|key| layout.path(&key));
     let mut ask = List::all(layout.folder(&Room::All));
     let mut all = Vec::new();
     loop {
