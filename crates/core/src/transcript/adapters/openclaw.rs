@@ -71,7 +71,16 @@ fn roots(places: &Places) -> Vec<PathBuf> {
     match places.variable("OPENCLAW_PROFILE").filter(|profile| *profile != "default") {
         Some(profile) if profile.contains(['/', '\\']) => Vec::new(),
         Some(profile) => vec![home.join(format!(".openclaw-{profile}"))],
-        None => [".openclaw", ".clawdbot", ".moltbot"].map(|name| home.join(name)).into(),
+        None => {
+            let mut roots: Vec<PathBuf> =
+                [".openclaw", ".clawdbot", ".moltbot"].map(|name| home.join(name)).into();
+            // `--profile work` and `--dev` are told to the harness alone.
+            let profiles = Tree::new(&home).folders(&home).into_iter();
+            roots.extend(
+                profiles.filter(|one| one.name.starts_with(".openclaw-")).map(|one| one.path),
+            );
+            roots
+        }
     }
 }
 

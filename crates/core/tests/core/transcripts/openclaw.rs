@@ -46,6 +46,8 @@ fn its_variables_mean_what_the_harness_means() {
     fs::rename(&state, home.path().join(".openclaw-work")).unwrap();
     assert_eq!(count(home.path(), &[("OPENCLAW_PROFILE", "work")]), 1);
     assert_eq!(count(home.path(), &[("OPENCLAW_PROFILE", "../x")]), 0);
+    // A profile that was named on the harness's own command line is in no variable.
+    assert_eq!(count(home.path(), &[]), 1);
 }
 
 /// The tables that matter, as the harness makes them.
