@@ -123,6 +123,37 @@ fn what_cannot_be_meant_or_used_is_said() {
 }
 
 #[test]
+fn a_database_that_is_locked_or_newer_is_told_as_what_it_is() {
+    let stage = Stage::local();
+    let folder = stage.home().join(".hermes");
+    fs::create_dir_all(&folder).expect("a folder");
+    let database = rusqlite::Connection::open(folder.join("state.db")).expect("it opens");
+    let cwd = stage.work().canonicalize().expect("it is there");
+    let schema = format!(
+        "CREATE TABLE schema_version (version INTEGER NOT NULL);
+         INSERT INTO schema_version VALUES (99);
+         CREATE TABLE sessions (id TEXT PRIMARY KEY, source TEXT, started_at REAL, cwd TEXT);
+         CREATE TABLE messages (id INTEGER PRIMARY KEY, session_id TEXT, role TEXT, content TEXT,
+            timestamp REAL);
+         INSERT INTO sessions VALUES ('h1', 'cli', 1.5, '{}');
+         INSERT INTO messages VALUES (1, 'h1', 'user', 'hello', 1.5);",
+        cwd.display()
+    );
+    database.execute_batch(&schema).expect("it is made");
+    database.execute_batch("BEGIN EXCLUSIVE").expect("it is locked");
+    let said = stage.run("x", &["session", "mirror"]).exits(9);
+    assert!(
+        said.err.contains("is being written") && said.err.contains("could be read"),
+        "{said:?}"
+    );
+    database.execute_batch("COMMIT").expect("it is free");
+    // It was read as it stands, so nothing says that it was not.
+    let said = stage.run("x", &["session", "mirror"]).ok();
+    assert_eq!(said.err.matches("a newer version").count(), 1, "{said:?}");
+    assert!(said.out.contains("stored 2 records") && !said.out.contains("not read"), "{said:?}");
+}
+
+#[test]
 fn a_following_mirror_stores_what_comes_until_it_is_stopped() {
     let stage = Stage::local();
     say(&stage, SESSION, "one");

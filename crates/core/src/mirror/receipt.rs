@@ -94,7 +94,8 @@ impl Round {
                 sum.left_out_bytes += source.left_out_bytes;
                 sum.held_back_bytes += source.held_back_bytes;
                 sum.waiting_bytes += source.waiting_bytes;
-                sum.troubled += usize::from(source.trouble.is_some());
+                sum.troubled +=
+                    usize::from(source.trouble.as_ref().is_some_and(Trouble::is_in_the_way));
                 for (rule, count) in source.redactions.iter() {
                     *sum.redactions.entry(rule.to_owned()).or_default() += count;
                 }

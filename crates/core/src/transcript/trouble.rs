@@ -47,6 +47,11 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// Whether something was not read because of it. What a newer version wrote is read as it stands.
+    pub fn is_in_the_way(&self) -> bool {
+        self.what != Hindrance::Newer
+    }
+
     pub fn new(path: &Path, what: Hindrance, detail: impl Into<String>) -> Trouble {
         Trouble { path: path.to_owned(), what, detail: detail.into() }
     }

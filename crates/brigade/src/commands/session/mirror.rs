@@ -48,9 +48,10 @@ async fn once(
 ) -> Result<u8, Error> {
     let mut round = mirror.round().await;
     ctx.tell_notices(project);
-    troubles(&round).for_each(|trouble| ctx.report.warning(&trouble.to_string()));
+    let told: BTreeSet<String> = troubles(&round).map(Trouble::to_string).collect();
+    told.iter().for_each(|words| ctx.report.warning(words));
     if round.sessions.is_empty() && round.stopped.is_none() {
-        return Err(nothing_found(args));
+        return Err(nothing_found(args, exit_code(&round) != 0));
     }
     let stopped = round.stopped.take();
     let code = exit_code(&round);
@@ -189,13 +190,19 @@ fn troubles(round: &Round) -> impl Iterator<Item = &Trouble> {
 
 /// 9 when something could not be read.
 fn exit_code(round: &Round) -> u8 {
-    match troubles(round).any(|trouble| trouble.what != Hindrance::Newer) {
+    match troubles(round).any(Trouble::is_in_the_way) {
         true => Kind::Data.exit_code(),
         false => 0,
     }
 }
 
-fn nothing_found(args: &args::session::Mirror) -> Error {
+/// `unread`: there is something that could not be looked into.
+fn nothing_found(args: &args::session::Mirror, unread: bool) -> Error {
+    if unread {
+        let message = "no session could be read: what was in the way is told above".into();
+        let hint = "nothing was stored; run it again when that is mended";
+        return Error::Face { kind: Kind::Data, message, hint: Some(hint.into()) };
+    }
     let message = match &args.session_id {
         Some(id) => format!("no harness on this machine has a session {}", one_line(id, 100)),
         None => "no session on this machine was begun in this project's folders".into(),
@@ -280,7 +287,8 @@ fn source_words(source: &SourceReceipt) -> String {
         ));
     }
     if let Some(trouble) = &source.trouble {
-        add(format!("not read: {}", one_line(&trouble.to_string(), 200)));
+        let what = if trouble.is_in_the_way() { "not read: " } else { "" };
+        add(format!("{what}{}", one_line(&trouble.to_string(), 200)));
     }
     words
 }
