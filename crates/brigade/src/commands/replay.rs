@@ -8,12 +8,12 @@ use std::path::Path;
 use brigade_core::error::Error;
 use brigade_core::replay::{Window, trace};
 use brigade_core::text::counted;
-use brigade_core::transcript::redact::Redactor;
 use brigade_core::transfer;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::args::{parse_span, replay as args};
+use crate::commands::session;
 use crate::context::Context;
 use crate::report::Plain;
 
@@ -37,7 +37,7 @@ pub async fn replay(ctx: &Context, args: args::Replay) -> Result<(), Error> {
     }
     let replay = match args.no_redact {
         true => replay,
-        false => replay.redacted(&redactor(ctx)?),
+        false => replay.redacted(&session::redactor_of_a_file(ctx)?),
     };
     let mut files = Vec::new();
     if let Some(file) = &args.html {
@@ -67,13 +67,6 @@ fn moment(name: &str, text: &str, now: Timestamp) -> Result<Timestamp, Error> {
     })?;
     let back = SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
     Ok(now.checked_sub(back).unwrap_or(Timestamp::MIN))
-}
-
-/// A file is read elsewhere, so its marks need not be those of any other: the key is thrown away.
-fn redactor(ctx: &Context) -> Result<Redactor, Error> {
-    let mut key = [0; 32];
-    ctx.world.entropy.fill(&mut key);
-    Redactor::builder(&key).build().map_err(|error| Error::Usage(error.to_string()))
 }
 
 fn write(ctx: &Context, file: &Path, bytes: &[u8]) -> Result<File, Error> {

@@ -14,6 +14,7 @@ use crate::args::session::Session;
 use crate::context::Context;
 
 pub use setup::redactor_here as redactor;
+pub use setup::redactor_of_a_file;
 
 /// Runs one of the verbs; the number is the exit code.
 pub async fn session(ctx: &Context, verb: Session) -> Result<u8, Error> {

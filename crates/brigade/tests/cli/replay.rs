@@ -218,6 +218,24 @@ fn what_looks_like_a_secret_leaves_in_no_file_unless_it_is_told_to() {
 }
 
 #[test]
+fn the_rules_of_whoever_gives_a_file_away_are_looked_through_as_well() {
+    let stage = Stage::local();
+    stage.run("designer", &["send", "_broadcast", "the codeword is tangerine"]).ok();
+    let own = stage.home().join(".config/brigade");
+    std::fs::create_dir_all(&own).unwrap();
+    let rules = own.join("redaction.toml");
+    std::fs::write(&rules, "[[rules]]\nid = 'fruit'\nregex = 'tanger[a-z]+'\n").unwrap();
+    stage.run("looker", &["replay", "--html", "run.html"]).ok();
+    let page = std::fs::read_to_string(stage.work().join("run.html")).unwrap();
+    assert!(page.contains("the codeword is [REDACTED:fruit") && !page.contains("tangerine"));
+    // Half a set of rules is none.
+    std::fs::write(&rules, "[[rules]]\nid = 'fruit'\nregex = '('\n").unwrap();
+    let said = stage.run("looker", &["replay", "--html", "other.html"]).exits(2);
+    assert!(said.err.contains("redaction.toml cannot be used"), "{said:?}");
+    assert!(!stage.work().join("other.html").exists());
+}
+
+#[test]
 fn a_view_that_is_on_no_terminal_is_plain_text() {
     use std::io::{BufRead, BufReader};
     let stage = Stage::local();

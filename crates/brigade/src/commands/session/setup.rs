@@ -59,6 +59,13 @@ pub fn redactor_here(ctx: &Context) -> Result<Redactor, Error> {
     redactor(ctx, &[], &key(ctx)?, &folders(ctx, None))
 }
 
+/// The same for a file that is read elsewhere: its marks need not be those of any other, so their key
+/// is thrown away.
+pub fn redactor_of_a_file(ctx: &Context) -> Result<Redactor, Error> {
+    let key = MirrorKey::new(&MirrorKey::draw(&*ctx.world.entropy));
+    redactor(ctx, &[], &key, &folders(ctx, None))
+}
+
 fn plain(
     ctx: &Context,
     site: &Site,
@@ -135,7 +142,9 @@ fn unusable(file: &Path, reason: &str) -> Error {
     Error::Face {
         kind: Kind::Usage,
         message: format!("the rules of {} cannot be used: {reason}", file.display()),
-        hint: Some("nothing is mirrored before that is mended: half a set of rules is none".into()),
+        hint: Some(
+            "nothing leaves this machine before that is mended: half a set of rules is none".into(),
+        ),
     }
 }
 
