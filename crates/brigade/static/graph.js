@@ -1,5 +1,10 @@
 // A large drawing is moved and scaled by hand; without scripts it scrolls.
 
+/** From so many boxes and arrows on, only what is in sight is drawn. */
+const MANY = 1500;
+/** Units of the drawing in one pixel from which on no word can be read. */
+const FAR = 4;
+
 export function graphs() {
   for (const svg of document.querySelectorAll(".graph svg:not([data-held])")) hold(svg);
 }
@@ -10,8 +15,20 @@ function hold(svg) {
   // What is seen whole as it is stays so.
   if (wide <= svg.parentElement.clientWidth && high <= innerHeight * 0.75) return;
   svg.classList.add("fits");
+  // What is wide and low takes no more height than it has.
+  svg.style.height = `${Math.min(innerHeight * 0.75, Math.max(high, 160))}px`;
   const box = { x: 0, y: 0, w: wide, h: high };
-  const show = () => svg.setAttribute("viewBox", `${box.x} ${box.y} ${box.w} ${box.h}`);
+  const sight = new Sight(svg);
+  let due = false;
+  const show = () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      svg.setAttribute("viewBox", `${box.x} ${box.y} ${box.w} ${box.h}`);
+      sight.only(box);
+    });
+  };
   // A small one is not blown up.
   const room = svg.getBoundingClientRect();
   if (room.width > wide && room.height > high) Object.assign(box, { w: room.width, h: room.height });
@@ -72,4 +89,39 @@ function hold(svg) {
     box.h = h;
     show();
   }
+}
+
+/** Hides what lies outside of the piece that is seen, where there is so much that drawing it all takes long. */
+class Sight {
+  constructor(svg) {
+    this.svg = svg;
+    this.items = [...svg.querySelectorAll("a.node, path.edge")].map((node) => ({ node, ...bounds(node) }));
+    if (this.items.length < MANY) this.items = [];
+    // What is hidden takes no focus: whoever goes by the keyboard gets everything.
+    document.addEventListener("keydown", (event) => {
+      if (["Tab", "j", "k", "h", "l"].includes(event.key)) for (const item of this.items) this.set(item, false);
+    }, { capture: true });
+  }
+
+  only({ x, y, w, h }) {
+    if (!this.items.length) return;
+    this.svg.classList.toggle("far", w / this.svg.clientWidth > FAR);
+    const [left, top, right, bottom] = [x - w / 4, y - h / 4, x + w * 1.25, y + h * 1.25];
+    for (const item of this.items) this.set(item, item.right < left || item.left > right || item.bottom < top || item.top > bottom);
+  }
+
+  set(item, out) {
+    // What was drawn anew meanwhile is in sight again.
+    if (item.node.classList.contains("out") !== out) item.node.classList.toggle("out", out);
+  }
+}
+
+function bounds(node) {
+  const rect = node.querySelector("rect");
+  if (rect) {
+    const [x, y, w, h] = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
+    return { left: x, top: y, right: x + w, bottom: y + h };
+  }
+  const [x1, y1, c1, , c2, , x2, y2] = node.getAttribute("d").match(/-?\d+/g).map(Number);
+  return { left: Math.min(x1, c1, c2, x2), top: Math.min(y1, y2), right: Math.max(x1, c1, c2, x2), bottom: Math.max(y1, y2) };
 }
