@@ -2,12 +2,14 @@
 import { watchChanges } from "./live.js";
 import { listenToKeys } from "./keys.js";
 import { graphs } from "./graph.js";
+import { grow } from "./session.js";
 
 /** What has to be set up again after a page was drawn anew. */
 export function dress() {
   copyButtons();
   selfSubmitting();
   graphs();
+  grow();
 }
 
 // A button at each command; without scripts the command is there to be selected.

@@ -83,15 +83,20 @@ export async function refresh() {
   }, REST);
 }
 
+/** A page of this server as a document. Nothing in it runs. */
+export function parsed(text) {
+  return new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+}
+
 function draw(text) {
-  const page = new DOMParser().parseFromString(policy ? policy.createHTML(text) : text, "text/html");
+  const page = parsed(text);
   const [old, fresh] = [document.getElementById("main"), page.getElementById("main")];
   if (!fresh) return;
   Idiomorph.morph(old, fresh, {
     ignoreActiveValue: true,
     callbacks: {
       beforeNodeMorphed: keepWhatPeopleDo,
-      beforeAttributeUpdated: (name, node) => !(name === "data-dressed" || name === "data-held" || (name === "class" && node.dataset?.held !== undefined) || (name === "open" && node.tagName === "DETAILS") || (name === "viewBox" && node.dataset?.held !== undefined)),
+      beforeAttributeUpdated: (name, node) => !(name === "data-dressed" || name === "data-held" || (name === "class" && node.dataset?.held !== undefined) || (name === "open" && node.tagName === "DETAILS") || ((name === "viewBox" || name === "style") && node.dataset?.held !== undefined)),
     },
   });
   document.title = page.title;

@@ -1,6 +1,7 @@
 //! Mirrored sessions read back: opened with all that belongs to them, told, searched, followed.
 
 mod follow;
+mod moment;
 mod open;
 mod told;
 

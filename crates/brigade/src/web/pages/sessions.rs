@@ -1,35 +1,23 @@
 //! Sessions: mirrored transcripts, and one of them as a conversation. A session is read part by
 //! part and never held whole, however large it is.
 
+mod read;
+mod said;
+
 use askama::Template;
 use axum::extract::{Path, Query};
-use brigade_core::error::Error;
-use brigade_core::id::{SourceKey, TranscriptId};
-use brigade_core::mirror::{OpenedSession, StoredRecord, StoredSession};
-use brigade_core::transcript::reader;
-use brigade_core::transcript::registry;
-use brigade_core::transcript::turn::{Body, Turn, Withdrawn};
+use brigade_core::id::TranscriptId;
+use brigade_core::mirror::StoredSession;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::read::{Around, Read, around, read};
+use self::said::Said;
 use crate::web::answer::{self, Answer, Page, Shell, Visit};
 use crate::web::words::{self, When};
 
 /// Sessions on the page.
 const ROWS: usize = 500;
-/// Records of one page.
-const RECORDS: usize = 200;
-/// Bytes of records on one page: one of them may be large.
-const BYTES: usize = 1024 * 1024;
-/// How much of one text is shown.
-const SHOWN: usize = 20_000;
-/// How much of a folded text its first line says.
-const FOLDED: usize = 140;
-/// Places that a search names.
-const HITS: usize = 100;
-/// How a mark in place of a secret starts.
-const MARK: &str = "[REDACTED:";
-
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Wanted {
@@ -39,6 +27,9 @@ pub struct Wanted {
     pub part: u32,
     pub skip: u64,
     pub text: String,
+    /// Instead of a place: the moment from which on it is shown.
+    #[serde(alias = "time")]
+    pub at: String,
 }
 
 #[derive(Template)]
@@ -61,6 +52,9 @@ struct SessionPage {
     first: Option<String>,
     next: Option<String>,
     last: Option<String>,
+    /// Where what follows is read, and whether nothing follows yet.
+    more: String,
+    is_end: bool,
     url: String,
     command: String,
 }
@@ -82,32 +76,6 @@ pub struct Row {
     pub parent: String,
 }
 
-/// One turn of the conversation.
-#[derive(Clone, Debug, Serialize)]
-pub struct Said {
-    /// Where it stands: the anchor of a deep link.
-    pub place: String,
-    pub kind: &'static str,
-    pub speaker: String,
-    /// What a folded one says of itself; empty for what is open.
-    pub fold: String,
-    /// Pieces of the text, and whether each stands for a secret.
-    pub text: Vec<(bool, String)>,
-    pub failed: bool,
-    pub withdrawn: &'static str,
-    pub at: Option<Timestamp>,
-}
-
-/// What was read of a session for one page.
-struct Read {
-    session: StoredSession,
-    source: SourceKey,
-    turns: Vec<Said>,
-    next: Option<(u32, u64)>,
-    /// Part, records before it in the part, and the words around it.
-    hits: Option<Vec<(u32, u64, String)>>,
-}
-
 #[derive(Serialize)]
 struct Conversation {
     session: StoredSession,
@@ -115,6 +83,27 @@ struct Conversation {
     turns: Vec<Said>,
     /// Where the next page begins; `null` at the end.
     next: Option<(u32, u64)>,
+    /// At the end: where to read on when more has come.
+    end: Option<(u32, u64)>,
+}
+
+/// What was said around a moment.
+#[derive(Serialize)]
+struct Moment {
+    harness: String,
+    id: String,
+    title: String,
+    /// The page of the session at that moment.
+    page: String,
+    turns: Vec<Then>,
+}
+
+#[derive(Serialize)]
+struct Then {
+    #[serde(flatten)]
+    said: Said,
+    /// It was said after that moment.
+    later: bool,
 }
 
 pub async fn sessions(visit: Visit) -> Page {
@@ -138,7 +127,8 @@ pub async fn session(
 ) -> Page {
     let now = visit.app.watch.now().await?.snapshot.at;
     let id = TranscriptId::parse(&harness, &id)?;
-    let Read { session, source, turns, next, hits } = read(&visit, id, wanted.clone()).await?;
+    let Read { session, source, turns, goes_on, wanted, hits } = read(&visit, id, wanted).await?;
+    let next = goes_on.next();
     let row = row(&session, now);
     let of_source = format!("source={}", words::seg(&source.name()));
     let at = |part: u32, skip: u64| format!("{}?{of_source}&part={part}&skip={skip}", row.url);
@@ -160,6 +150,8 @@ pub async fn session(
         first: (!is_start).then(|| at(0, 0)),
         last: last.filter(|_| next.is_some()).map(|last| at(last, 0)),
         next: next.map(|(part, skip)| at(part, skip)),
+        more: at(goes_on.place().0, goes_on.place().1),
+        is_end: next.is_none(),
         url: row.url.clone(),
         command: format!("brigade session list --harness {}", words::word(&row.harness)),
         row,
@@ -175,197 +167,31 @@ pub async fn api(
 ) -> Answer {
     visit.app.watch.now().await?;
     let id = TranscriptId::parse(&harness, &id)?;
-    let Read { session, source, turns, next, .. } = read(&visit, id, wanted).await?;
-    answer::json(&Conversation { session, source: source.name(), turns, next })
+    let Read { session, source, turns, goes_on, .. } = read(&visit, id, wanted).await?;
+    let next = goes_on.next();
+    let end = next.is_none().then(|| goes_on.place());
+    answer::json(&Conversation { session, source: source.name(), turns, next, end })
 }
 
-/// Reads one page on a thread of its own: a reader of records stays on the thread where it began,
-/// and parsing many of them would keep the other pages waiting.
-async fn read(visit: &Visit, id: TranscriptId, wanted: Wanted) -> Result<Read, Error> {
-    let (app, runtime) = (visit.app.clone(), tokio::runtime::Handle::current());
-    let work = move || {
-        runtime.block_on(async {
-            let opened = app.watch.project().sessions().open(&id).await?;
-            let source = source(&opened, &wanted)?;
-            let (turns, next) = turns(&opened, &source, &wanted).await?;
-            let hits = match wanted.text.trim() {
-                "" => None,
-                text => Some(search(&opened, &source, text).await?),
-            };
-            Ok(Read { session: opened.stored.clone(), source, turns, next, hits })
-        })
-    };
-    let failed = |_| Error::TimedOut("the server is about to end".into());
-    tokio::task::spawn_blocking(work).await.map_err(failed)?
-}
-
-fn source(opened: &OpenedSession<'_>, wanted: &Wanted) -> Result<SourceKey, Error> {
-    let named = |name: &str| opened.sources().iter().find(|it| it.name == name);
-    let found = match wanted.source.as_str() {
-        "" => opened.sources().first(),
-        name => named(name),
-    };
-    found.map(|it| it.key.clone()).ok_or_else(|| {
-        Error::NotFound(format!("session {} has no source {}", opened.id, wanted.source))
+/// What was said around one moment: what stands beside the replay.
+pub async fn api_at(
+    visit: Visit,
+    Path((harness, id)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
+) -> Answer {
+    let now = visit.app.watch.now().await?.snapshot.at;
+    let id = TranscriptId::parse(&harness, &id)?;
+    let at = words::seg(&wanted.at);
+    let Around { session, turns } = around(&visit, id, wanted).await?;
+    let Row { title, url, .. } = row(&session, now);
+    let turns = turns.into_iter().map(|(later, said)| Then { said, later });
+    answer::json(&Moment {
+        harness: session.harness.to_string(),
+        id: session.id.clone(),
+        title,
+        page: format!("{url}?at={at}"),
+        turns: turns.collect(),
     })
-}
-
-/// One page of turns, and where the next one begins.
-async fn turns(
-    opened: &OpenedSession<'_>,
-    source: &SourceKey,
-    wanted: &Wanted,
-) -> Result<(Vec<Said>, Option<(u32, u64)>), Error> {
-    let mut records = opened.records_from(source, wanted.part);
-    let (mut said, mut count, mut bytes) = (Vec::new(), 0, 0);
-    let mut in_part = (wanted.part, 0_u64);
-    while let Some(record) = records.next().await? {
-        if record.n != in_part.0 {
-            in_part = (record.n, 0);
-        }
-        let at = in_part;
-        in_part.1 += 1;
-        if at.0 == wanted.part && at.1 < wanted.skip {
-            continue;
-        }
-        if count == RECORDS || bytes > BYTES {
-            return Ok((said, Some(at)));
-        }
-        count += 1;
-        bytes += record.bytes.len();
-        let parsed = parse(opened, &record);
-        said.extend(parsed.into_iter().enumerate().filter_map(|(of, turn)| {
-            let place = format!("p{}-{}-{of}", at.0, at.1);
-            told(turn, place, record.void)
-        }));
-    }
-    Ok((said, None))
-}
-
-/// Where a text is found: part, records before it in the part, and the words around it.
-async fn search(
-    opened: &OpenedSession<'_>,
-    source: &SourceKey,
-    text: &str,
-) -> Result<Vec<(u32, u64, String)>, Error> {
-    let wanted = text.to_lowercase();
-    let mut records = opened.records(source);
-    let (mut hits, mut in_part) = (Vec::new(), (0, 0_u64));
-    while let Some(record) = records.next().await? {
-        if record.n != in_part.0 {
-            in_part = (record.n, 0);
-        }
-        let at = in_part;
-        in_part.1 += 1;
-        // What is nowhere in the record is in none of its turns; parsing costs more than looking.
-        if !String::from_utf8_lossy(&record.bytes).to_lowercase().contains(wanted.as_str()) {
-            continue;
-        }
-        for turn in parse(opened, &record) {
-            let Some(said) = told(turn, String::new(), false) else { continue };
-            let all: String = said.text.iter().map(|(_, piece)| piece.as_str()).collect();
-            if let Some(from) = all.to_lowercase().find(&wanted) {
-                let start = all.char_indices().map(|(at, _)| at).take_while(|at| *at <= from);
-                let start = start.last().unwrap_or(0);
-                let around = words::line(&all[start..]);
-                hits.push((at.0, at.1, format!("{}: {around}", said.speaker)));
-                break;
-            }
-        }
-        if hits.len() == HITS {
-            break;
-        }
-    }
-    Ok(hits)
-}
-
-fn parse(opened: &OpenedSession<'_>, record: &StoredRecord) -> Vec<Turn> {
-    let adapter = registry::named(opened.id.harness.as_str());
-    let value = serde_json::from_slice(&record.bytes);
-    match (adapter, value, record.part) {
-        (Some(adapter), Ok(value), reader::Part::Whole) => adapter.parse(&value),
-        _ => vec![Turn::raw("record", &record.bytes)],
-    }
-}
-
-/// One turn for a reader; `None` for what only the harness needs.
-fn told(turn: Turn, place: String, void: bool) -> Option<Said> {
-    let (kind, speaker, fold, text, failed) = match turn.body {
-        Body::User { text } => ("user", "user".to_owned(), String::new(), text, false),
-        Body::Assistant { text } => {
-            ("assistant", turn.model.unwrap_or("assistant".into()), String::new(), text, false)
-        }
-        Body::Thinking { text } => ("aside", "thinking".into(), first(&text), text, false),
-        Body::System { text } => ("aside", "system".into(), first(&text), text, false),
-        Body::ToolCall { tool, input, .. } => {
-            let input = match input {
-                serde_json::Value::String(text) => text,
-                other => serde_json::to_string_pretty(&other).unwrap_or_default(),
-            };
-            ("tool", format!("calls {tool}"), first(&input), input, false)
-        }
-        Body::ToolResult { tool, output, failed, exit_code, .. } => {
-            let tool = tool.map_or(String::new(), |tool| format!(" of {tool}"));
-            let code = exit_code.map_or(String::new(), |code| format!(", exit code {code}"));
-            let failed = failed.unwrap_or(exit_code.is_some_and(|code| code != 0));
-            let fold = first(&output);
-            ("tool", format!("result{tool}{code}"), fold, output, failed)
-        }
-        Body::Compaction { summary, .. } => {
-            let text = summary.unwrap_or_default();
-            ("mark", "what came before is summed up".into(), first(&text), text, false)
-        }
-        Body::SubagentStart { name, task, .. } => {
-            let name = name.unwrap_or_default();
-            let text = task.unwrap_or_default();
-            ("mark", format!("starts the subagent {name}"), first(&text), text, false)
-        }
-        Body::SubagentEnd { name, outcome } => {
-            let (name, text) = (name.unwrap_or_default(), outcome.unwrap_or_default());
-            ("mark", format!("the subagent {name} ends"), first(&text), text, false)
-        }
-        Body::Raw { what, text } => ("aside", what, first(&text), text, false),
-        Body::Session { .. } | Body::Usage(_) | Body::Retract(_) | Body::Note { .. } => {
-            return None;
-        }
-    };
-    let speaker = turn.agent.map_or(speaker.clone(), |agent| format!("{agent}: {speaker}"));
-    let withdrawn = match turn.withdrawn {
-        Some(Withdrawn::Rewound) => "taken back",
-        Some(Withdrawn::Compacted) => "summed up later",
-        None if void => "taken back",
-        None => "",
-    };
-    let text = pieces(&words::block(&cut(&text)));
-    let speaker = words::line(&speaker);
-    Some(Said { place, kind, speaker, fold, text, failed, withdrawn, at: turn.at })
-}
-
-fn first(text: &str) -> String {
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
-    brigade_core::text::one_line(line, FOLDED)
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((at, _)) => format!("{}… ({} bytes in all)", &text[..at], text.len()),
-        None => text.to_owned(),
-    }
-}
-
-/// A text in pieces; what stands for a secret is one of its own.
-fn pieces(text: &str) -> Vec<(bool, String)> {
-    let (mut pieces, mut rest) = (Vec::new(), text);
-    while let Some(start) = rest.find(MARK) {
-        let Some(len) = rest[start..].find(']') else { break };
-        let end = start + len + 1;
-        pieces.push((false, rest[..start].to_owned()));
-        pieces.push((true, rest[start..end].to_owned()));
-        rest = &rest[end..];
-    }
-    pieces.push((false, rest.to_owned()));
-    pieces.retain(|(_, piece)| !piece.is_empty());
-    pieces
 }
 
 pub fn row(session: &StoredSession, now: Timestamp) -> Row {
@@ -397,41 +223,5 @@ pub fn row(session: &StoredSession, now: Timestamp) -> Row {
         parent: head
             .and_then(|head| head.parent.as_ref())
             .map_or(String::new(), |parent| words::line(&parent.id)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stands_for_a_secret_is_a_piece_of_its_own() {
-        let of = |text: &str| -> Vec<String> {
-            pieces(text).into_iter().map(|(mark, text)| format!("{mark} {text}")).collect()
-        };
-        assert_eq!(
-            of("a [REDACTED:aws:12345678] b"),
-            ["false a ", "true [REDACTED:aws:12345678]", "false  b"]
-        );
-        assert_eq!(of("[REDACTED:"), ["false [REDACTED:"]);
-        assert!(of("").is_empty());
-    }
-
-    #[test]
-    fn a_long_text_is_cut_between_letters() {
-        let text = cut(&"ü".repeat(SHOWN + 1));
-        assert!(text.ends_with(&format!("… ({} bytes in all)", 2 * (SHOWN + 1))));
-        assert_eq!(cut("short"), "short");
-    }
-
-    #[test]
-    fn what_only_the_harness_needs_is_not_told() {
-        assert!(told(Turn::note("x", &serde_json::Value::Null), String::new(), false).is_none());
-        let call = Turn::call(None, Some("Bash"), serde_json::json!({ "command": "ls" }));
-        let said = told(call, "p0-0-0".into(), true).unwrap();
-        assert_eq!(
-            (said.kind, &*said.speaker, said.withdrawn),
-            ("tool", "calls Bash", "taken back")
-        );
     }
 }

@@ -1,16 +1,20 @@
 //! One task: all there is about it, and what a person may do with it.
 
+mod rows;
+
 use askama::Template;
 use axum::extract::Path;
 use brigade_core::error::Error;
 use brigade_core::history::Entry;
 use brigade_core::id::TaskId;
 use brigade_core::key::Scope;
+use brigade_core::linking::Transcript;
 use brigade_core::task::query::Neighbour;
-use brigade_core::task::{CommentView, Handoff, Status, StepView, TaskVersion};
+use brigade_core::task::{CommentView, Status, StepView, TaskVersion};
 use serde::Serialize;
 use serde_json::json;
 
+use self::rows::{Act, Edge, Given, Heard, Said, act, edge, given, heard, message, said};
 use super::{artifacts, board};
 use crate::web::answer::{self, Answer, Page, Shell, Visit};
 use crate::web::words::{self, When};
@@ -43,53 +47,11 @@ struct TaskPage {
     messages: Vec<Said>,
     acts: Vec<Act>,
     artifacts: Vec<artifacts::Row>,
+    transcripts: Vec<Heard>,
     commands: Vec<String>,
     held: bool,
     answers: bool,
     assigned: String,
-}
-
-struct Edge {
-    id: String,
-    url: String,
-    title: String,
-    status: String,
-    tone: &'static str,
-    kind: String,
-}
-
-struct Given {
-    state: &'static str,
-    tone: &'static str,
-    from: String,
-    to: String,
-    note: String,
-    next_action: String,
-    files: Vec<String>,
-    artifacts: Vec<String>,
-    at: When,
-}
-
-/// A comment, or a message.
-struct Said {
-    by: String,
-    url: String,
-    what: String,
-    tone: &'static str,
-    text: String,
-    aside: String,
-    at: When,
-}
-
-struct Act {
-    version: u32,
-    act: &'static str,
-    by: String,
-    url: String,
-    status: &'static str,
-    tone: &'static str,
-    reason: String,
-    at: When,
 }
 
 /// The same for the API.
@@ -105,6 +67,7 @@ struct TaskView {
     history: Vec<serde_json::Value>,
     artifacts: Vec<brigade_core::artifact::Artifact>,
     messages: Vec<Entry>,
+    transcripts: Vec<Transcript>,
 }
 
 pub async fn task(visit: Visit, Path(id): Path<String>) -> Page {
@@ -142,6 +105,7 @@ pub async fn task(visit: Visit, Path(id): Path<String>) -> Page {
         handoffs: handoffs.rev().map(|it| given(it, clock)).collect(),
         comments: all.comments.iter().rev().take(ROWS).map(|it| said(it, clock)).collect(),
         messages: all.messages.iter().rev().take(ROWS).map(|it| message(it, clock)).collect(),
+        transcripts: all.transcripts.iter().map(|it| heard(it, &acts, clock)).collect(),
         acts: acts.iter().rev().take(ROWS).map(|it| act(it, clock)).collect(),
         artifacts: all.artifacts.iter().map(|it| artifacts::row(it, clock)).collect(),
         commands: commands(&all, &word),
@@ -162,7 +126,10 @@ async fn all(visit: &Visit, id: &TaskId) -> Result<TaskView, Error> {
     let view = tasks.show(id).await?;
     let (depends_on, dependents) = now.board.neighbours(id);
     let row = now.snapshot.tasks.iter().find(|row| row.id == *id);
-    let history = versions(visit, id).await?.into_iter().map(|(version, body, by)| {
+    let versions = versions(visit, id).await?;
+    let linking = watch.project().linking();
+    let transcripts = linking.transcripts(&rows::holders(&versions)).await?;
+    let history = versions.into_iter().map(|(version, body, by)| {
         json!({
             "version": version, "act": body.act, "by": by.agent, "sid": by.sid,
             "at": body.task.updated_at, "status": body.task.status, "reason": body.reason,
@@ -183,6 +150,7 @@ async fn all(visit: &Visit, id: &TaskId) -> Result<TaskView, Error> {
         history,
         artifacts: watch.project().artifacts().list(Some(&Scope::Task(id.clone()))).await?,
         messages: messages.cloned().collect(),
+        transcripts,
         view,
     })
 }
@@ -250,86 +218,6 @@ fn texts(view: &StepView) -> Vec<(&'static str, String)> {
     said.filter(|(_, text)| !text.trim().is_empty())
         .map(|(name, text)| (name, words::block(text)))
         .collect()
-}
-
-fn edge(other: &Neighbour) -> Edge {
-    Edge {
-        id: other.id.to_string(),
-        url: words::task_url(&other.id),
-        title: words::line(other.title.as_deref().unwrap_or("not there")),
-        status: other.status.map_or("missing".into(), |status| status.to_string()),
-        tone: other.status.map_or("", board::tone),
-        kind: words::line(other.kind.as_str()),
-    }
-}
-
-fn given(handoff: &Handoff, now: jiff::Timestamp) -> Given {
-    use brigade_core::task::HandoffState::{Blocked, Complete, NeedsReview};
-    let artifacts = handoff.artifacts.iter().map(|it| {
-        format!("{} (version {}, {})", words::line(&it.name), it.version, words::bytes(it.size))
-    });
-    Given {
-        state: handoff.state.as_str(),
-        tone: match handoff.state {
-            Complete => "good",
-            Blocked => "bad",
-            NeedsReview => "info",
-        },
-        from: handoff.from.to_string(),
-        to: handoff.next_agent.as_ref().map_or(String::new(), ToString::to_string),
-        note: words::block(handoff.note.as_deref().unwrap_or_default()),
-        next_action: words::block(handoff.next_action.as_deref().unwrap_or_default()),
-        files: handoff.changed_files.iter().flatten().map(|file| words::line(file)).collect(),
-        artifacts: artifacts.collect(),
-        at: When::new(handoff.at, now),
-    }
-}
-
-fn said(comment: &CommentView, now: jiff::Timestamp) -> Said {
-    use brigade_core::task::CommentKind::{Answer, Comment, Log, Other};
-    let (what, tone) = match comment.kind {
-        Comment | Other => ("", ""),
-        Log => ("work log", ""),
-        Answer => ("a person's answer", "good"),
-    };
-    Said {
-        by: words::line(&comment.author),
-        url: format!("/agent/{}", words::seg(&comment.author)),
-        what: what.into(),
-        tone,
-        text: words::block(comment.origin.quote(&comment.text)),
-        aside: comment.origin.aside(),
-        at: When::new(comment.created_at, now),
-    }
-}
-
-fn message(entry: &Entry, now: jiff::Timestamp) -> Said {
-    let to = entry.to.as_ref().map_or(String::new(), |to| format!("to {to}"));
-    let text = entry.detail["message"].as_str().unwrap_or_default();
-    Said {
-        by: entry.agent.to_string(),
-        url: words::agent_url(&entry.agent),
-        what: to,
-        tone: if entry.detail["urgent"] == true { "warn" } else { "" },
-        text: words::block(entry.origin.quote(text)),
-        aside: entry.origin.aside(),
-        at: When::new(entry.at, now),
-    }
-}
-
-fn act((version, body, by): &Version, now: jiff::Timestamp) -> Act {
-    let note = body.task.handoff.as_ref().filter(|_| body.act.hands_over());
-    let note = note.and_then(|handoff| handoff.note.as_deref());
-    Act {
-        version: *version,
-        act: body.act.as_str(),
-        by: by.agent.to_string(),
-        url: words::agent_url(&by.agent),
-        status: body.task.status.as_str(),
-        tone: board::tone(body.task.status),
-        reason: words::line(body.reason.as_deref().or(note).unwrap_or_default()),
-        at: When::new(body.task.updated_at, now),
-    }
 }
 
 /// What one may type next.
