@@ -1,5 +1,7 @@
 //! The one who looks at the store, for all browsers, and tells them what changed.
 
+mod journal;
+mod rooms;
 mod told;
 mod unread;
 
@@ -10,16 +12,16 @@ use std::time::Duration;
 
 use brigade_core::clock::World;
 use brigade_core::error::{Error, Kind};
-use brigade_core::history::{Entry, Filter};
-use brigade_core::key::{Key, Layout, Room};
+use brigade_core::key::{Layout, Room};
+use brigade_core::store::Store;
 use brigade_core::store::still::{Look, Still};
-use brigade_core::store::{ObjectPath, Store};
 use brigade_core::{Project, text};
 use jiff::Timestamp;
 use tokio::sync::{Notify, broadcast};
 
 pub use told::{Health, News, Now, Trouble};
 
+use self::journal::Journal;
 use self::told::stands;
 use self::unread::Unread;
 use super::pace::Pace;
@@ -28,10 +30,6 @@ use super::pace::Pace;
 const APART: &[&str] = &["sessions"];
 /// News that a slow browser may be behind; one that missed more is told to read everything anew.
 const NEWS: usize = 64;
-/// Tasks that one piece of news names; more are "tasks".
-const NAMED: usize = 200;
-/// So many documents of the journal are read while a page waits.
-const AT_ONCE: usize = 2_000;
 /// While nothing is written, leases end all the same.
 const LEASES: Duration = Duration::from_secs(15);
 
@@ -67,12 +65,6 @@ struct Sight {
     took: Duration,
     pause: Duration,
     trouble: Option<Trouble>,
-}
-
-#[derive(Debug, Default)]
-struct Journal {
-    is_read: bool,
-    entries: Arc<Vec<Entry>>,
 }
 
 /// One who is told of changes, until it goes.
@@ -132,65 +124,6 @@ impl Watch {
         self.look(&mut pace).await;
         drop(pace);
         self.last()
-    }
-
-    /// The whole journal, oldest first. What was read once is not read again.
-    pub async fn journal(&self) -> Result<Arc<Vec<Entry>>, Error> {
-        self.now().await?;
-        let mut journal = self.journal.lock().await;
-        let Unread { changed, gone, lost, objects } = self.take_unread();
-        let is_first = !journal.is_read || lost;
-        let new = match !is_first {
-            // What changed since the first look is among what is there.
-            false => self.project.history().entries(&Filter::default()).await,
-            true => self.project.history().of(&changed).await,
-        };
-        let new = match new {
-            Ok(new) => new,
-            Err(error) => {
-                self.sight().unread.put_back(changed, gone, lost);
-                return Err(error);
-            }
-        };
-        journal.is_read = true;
-        self.read.store(objects, Ordering::Relaxed);
-        if is_first {
-            journal.entries = Arc::new(new);
-        } else if !(new.is_empty() && gone.is_empty()) {
-            // A message that its reader has deleted is not shown any longer, and what was written
-            // again is told once.
-            let old: BTreeSet<&str> = changed.iter().chain(&gone).map(ObjectPath::as_str).collect();
-            let entries = Arc::make_mut(&mut journal.entries);
-            entries.retain(|entry| !old.contains(entry.path.as_str()));
-            entries.extend(new);
-            entries.sort_by(|one, other| one.order().cmp(&other.order()));
-        }
-        Ok(journal.entries.clone())
-    }
-
-    /// The same where it is read in a moment; else `None`, and it is read meanwhile: who watches is
-    /// told when it is there.
-    pub async fn journal_so_far(self: &Arc<Watch>) -> Result<Option<Arc<Vec<Entry>>>, Error> {
-        let read = self.read.load(Ordering::Relaxed);
-        if self.sight().look.objects.saturating_sub(read) <= AT_ONCE {
-            return self.journal().await.map(Some);
-        }
-        // Somebody who has the lock is at it already.
-        if self.journal.try_lock().is_ok() {
-            let watch = self.clone();
-            tokio::spawn(async move {
-                if watch.journal().await.is_ok() {
-                    watch.tell("journal");
-                }
-            });
-        }
-        Ok(None)
-    }
-
-    fn take_unread(&self) -> Unread {
-        let mut sight = self.sight();
-        let objects = sight.look.objects;
-        Unread { objects, ..std::mem::take(&mut sight.unread) }
     }
 
     fn tell(&self, room: &'static str) {
@@ -329,33 +262,6 @@ impl Watch {
             let rooms = BTreeSet::from(["store"]);
             let (revision, tasks) = (sight.revision, BTreeSet::new());
             let _ = self.news.send(News { revision, rooms, tasks, trouble: Some(message) });
-        }
-    }
-
-    fn news_of(&self, look: &Look) -> News {
-        let (mut rooms, mut tasks) = (BTreeSet::new(), BTreeSet::new());
-        for path in look.changed.iter().chain(&look.gone) {
-            let (room, task) = self.room_of(path);
-            rooms.insert(room);
-            tasks.extend(task);
-        }
-        if tasks.len() > NAMED {
-            tasks.clear();
-        }
-        News { revision: 0, rooms, tasks, trouble: None }
-    }
-
-    fn room_of(&self, path: &ObjectPath) -> (&'static str, Option<String>) {
-        match self.layout.parse(path) {
-            Some(Key::Step { task, .. }) => ("tasks", Some(task.to_string())),
-            Some(Key::Comment { task, .. }) => ("comments", Some(task.to_string())),
-            Some(Key::Hello { .. } | Key::Beat { .. } | Key::Name { .. }) => ("agents", None),
-            Some(Key::File { .. }) => ("files", None),
-            Some(Key::Memory { .. }) => ("memory", None),
-            Some(Key::Message { .. } | Key::Ack { .. } | Key::Cursor { .. }) => ("mail", None),
-            Some(Key::Artifact { .. } | Key::ArtifactBody { .. }) => ("artifacts", None),
-            Some(Key::Event { .. }) => ("events", None),
-            _ => ("other", None),
         }
     }
 
