@@ -42,7 +42,7 @@ export class Run {
     this.data = data;
     this.events = data.events;
     this.size = data.events.length;
-    this.times = Float64Array.from(data.events, (event) => Date.parse(event.at));
+    this.times = Float64Array.from(data.events, (event) => typeof event.at === "number" ? event.at : Date.parse(event.at));
     this.lanes = data.agents;
     this.laneOf = new Map(data.agents.map((lane, at) => [lane.name, at]));
     this.laneEvents = data.agents.map(() => []);

@@ -55,7 +55,7 @@ export function detail(run, n) {
       ...pair("holder", event.by), ...pair("about", event.name), ...pair("act", event.act),
       ...pair("session", event.sid), ...pair("signature", event.signature),
       ...pair("its own clock", event.said_at), ...pair("stored in", event.path)),
-    command(event.command),
+    event.command ? command(event.command) : null,
   ];
 }
 

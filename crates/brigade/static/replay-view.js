@@ -9,8 +9,15 @@ const SPEEDS = [0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 14400];
 /** A whole run plays in about so long unless somebody says otherwise. */
 const SHOW_MS = 25000;
 
-/** Puts the viewer into `root`. `beside` is told of every moment that is shown; `at` is where it starts. */
-export function mount(root, data, { beside = null, at = null } = {}) {
+/** How long one rests on an event before what stands beside it is asked for. */
+const REST_MS = 150;
+
+/**
+ * Puts the viewer into `root`. `at` is where it starts, `before` what was chosen in one before it;
+ * `inFull` fetches an event of which only what is drawn was sent, and `beside` is told of every
+ * moment on which somebody rests.
+ */
+export function mount(root, data, { beside = null, at = null, before = null, inFull = null } = {}) {
   const over = new AbortController(), { signal } = over;
   const run = new Run(data);
   const state = { count: run.size, place: run.length, playing: false, speed: speedFor(run.length), last: 0 };
@@ -31,7 +38,7 @@ export function mount(root, data, { beside = null, at = null } = {}) {
     el("span", { class: "rp-sep" }),
     button("−", "Zoom out", () => zoom(1.6), "-"), button("+", "Zoom in", () => zoom(0.625), "+"), button("Fit", "Fit the whole run", () => { timeline.view(0, run.length); paint(); }, "0"),
     el("label", { class: "rp-check" }, el("input", { type: "checkbox", onchange: (change) => relay(change.target.checked) }), "real time"), where);
-  const { node: filters, onchange } = filterBar(run, data);
+  const { node: filters, onchange, restore, wanted: filtered } = filterBar(run, data);
   const stage = el("div", { class: "rp-stage", tabindex: "0", role: "group", "aria-label": "Timeline; arrow keys step through the events" });
   const tip = el("div", { class: "rp-tip", hidden: true });
   const scrub = el("input", { type: "range", min: 0, max: 100000, step: 1, class: "rp-range", "aria-label": "Moment" });
@@ -50,8 +57,22 @@ export function mount(root, data, { beside = null, at = null } = {}) {
     panelBoard.replaceChildren(el("h2", {}, "The board at that moment"), ...board(run, state.count, (n) => go(n + 1)));
     panelDetail.replaceChildren(el("h2", {}, "This event"), ...detail(run, state.count - 1).filter(Boolean));
     story.show(state.count - 1);
-    beside?.(extra, run.events[state.count - 1], run);
+    settle();
   });
+  // Whoever scrubs passes a hundred events; only the one on which they rest is asked for.
+  const settle = slowly(async () => {
+    const n = state.count - 1, event = run.events[n];
+    if (event && !event.path && !event.asked && inFull) {
+      event.asked = true;
+      const full = await inFull(n).catch(() => null);
+      // Something older may have come meanwhile: then this is another event.
+      if (full?.words === event.words) {
+        Object.assign(event, full, { at: event.at });
+        if (state.count - 1 === n) panelDetail.replaceChildren(el("h2", {}, "This event"), ...detail(run, n).filter(Boolean));
+      }
+    }
+    if (!over.signal.aborted && state.count - 1 === n) beside?.(extra, event, run);
+  }, REST_MS);
   const draw = later(() => {
     timeline.paint(state.place, state.count - 1);
     overview.paint(state.place);
@@ -120,13 +141,14 @@ export function mount(root, data, { beside = null, at = null } = {}) {
     const place = (Number(scrub.value) / 100000) * run.length;
     go(Number(scrub.value) === 0 ? 0 : run.countAt(place), place);
   });
-  onchange((wanted) => {
+  const choose = (wanted) => {
     run.filter(wanted);
     timeline.measure();
     overview.dirty = true;
     fold();
     paint();
-  });
+  };
+  onchange(choose);
   pointer(stage, timeline, tip, run, {
     pick: (n) => { pause(); go(n + 1); }, seek: (place) => { pause(); go(run.countAt(place), place); }, paint,
     zoomTo: (place) => { timeline.zoom(0.4, place); paint(); },
@@ -154,7 +176,12 @@ export function mount(root, data, { beside = null, at = null } = {}) {
     go(asked ? Number(asked[1]) : run.size, asked ? undefined : run.length);
   };
   window.addEventListener("hashchange", jump, { signal });
+  if (before) {
+    restore(before.filter);
+    choose(filtered());
+  }
   if (at === null) jump(); else go(at);
+  if (before?.view) timeline.view(...before.view);
   draw.now();
   fold.now();
   root.dataset.ready = "true";
@@ -164,6 +191,7 @@ export function mount(root, data, { beside = null, at = null } = {}) {
     at: () => state.count,
     isAtEnd: () => state.count >= run.size,
     isPlaying: () => state.playing,
+    chosen: () => ({ filter: filtered(), view: timeline.isWhole ? null : [timeline.from, timeline.to] }),
     end: () => { pause(); over.abort(); observer.disconnect(); },
   };
 }
@@ -171,11 +199,14 @@ export function mount(root, data, { beside = null, at = null } = {}) {
 /** The moment stands in the address, for a link; browsers do not let it change a hundred times a second. */
 const remember = rarely((hash) => history.replaceState(null, "", hash === " " ? location.pathname + location.search : hash));
 
-function rarely(act) {
+function rarely(act) { return slowly(act, 250); }
+
+/** Does it when it was not asked for again for so long. */
+function slowly(act, pause) {
   let timer = 0;
   return (value) => {
     clearTimeout(timer);
-    timer = setTimeout(() => act(value), 250);
+    timer = setTimeout(() => act(value), pause);
   };
 }
 
@@ -205,11 +236,18 @@ function filterBar(run, data) {
     return [box, el("label", { class: `rp-chip ${group}` }, box, name)];
   });
   const only = el("input", { type: "checkbox" });
-  const change = () => tell({ agent: agent.value, task: task.value.trim(), problems: only.checked,
+  const wanted = () => ({ agent: agent.value, task: task.value.trim(), problems: only.checked,
     groups: boxes.every(([box]) => box.checked) ? null : new Set(boxes.filter(([box]) => box.checked).map(([box]) => box.value)) });
   const node = el("div", { class: "rp-filters", role: "group", "aria-label": "Filters" }, agent, task, ...boxes.map(([, label]) => label), el("label", { class: "rp-chip warn" }, only, "problems only"));
-  node.addEventListener("input", change);
-  return { node, onchange: (act) => { tell = act; } };
+  node.addEventListener("input", () => tell(wanted()));
+  const restore = (before) => {
+    agent.value = before.agent;
+    if (agent.selectedIndex < 0) agent.value = "";
+    task.value = before.task;
+    only.checked = before.problems;
+    for (const [box] of boxes) box.checked = !before.groups || before.groups.has(box.value);
+  };
+  return { node, wanted, restore, onchange: (act) => { tell = act; } };
 }
 
 function legend() {

@@ -18,7 +18,7 @@ use self::keeper::{Keeper, Running};
 use crate::args::serve as args;
 use crate::context::{Context, Site};
 use crate::report::Plain;
-use crate::web::{App, Guard, Watch, router};
+use crate::web::{App, Guard, Watch, keep_looking, router};
 
 /// How long the one in the background has to come up: it looks at the whole project first.
 const COMES_UP: Duration = Duration::from_secs(60);
@@ -123,8 +123,8 @@ async fn run(
 ) -> Result<(), Error> {
     let failed = |source| Error::File { doing: "serving".into(), source };
     let mut ends = signal(SignalKind::terminate()).map_err(failed)?;
-    let watch = app.watch.clone();
-    let looking = tokio::spawn(async move { watch.keep_looking().await });
+    let (watch, clock) = (app.watch.clone(), ctx.world.clock.clone());
+    let looking = tokio::spawn(async move { keep_looking(&watch, &*clock).await });
     let (told, ended) = tokio::sync::oneshot::channel();
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(async {
         // An error would say that nobody tells any more, which is the end as well.

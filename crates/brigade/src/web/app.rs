@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brigade_core::Project;
 
 use super::guard::Guard;
+use super::pages::replay::Folded;
 use super::watch::Watch;
 
 /// One server's state; a clone is another hand on it.
@@ -15,6 +16,8 @@ pub struct App(Arc<Parts>);
 pub struct Parts {
     pub watch: Arc<Watch>,
     pub guard: Guard,
+    /// The run as it was folded last.
+    pub folded: Folded,
     /// Who acts when a person writes; `None` where pages only read.
     pub actor: Option<Project>,
     /// Changes when the server is about to end.
@@ -28,7 +31,7 @@ impl App {
         actor: Option<Project>,
         stop: tokio::sync::watch::Receiver<()>,
     ) -> App {
-        App(Arc::new(Parts { watch, guard, actor, stop }))
+        App(Arc::new(Parts { watch, guard, folded: Folded::default(), actor, stop }))
     }
 }
 

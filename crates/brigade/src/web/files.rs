@@ -11,6 +11,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("app.js", SCRIPT, include_str!("../../static/app.js")),
     ("live.js", SCRIPT, include_str!("../../static/live.js")),
     ("keys.js", SCRIPT, include_str!("../../static/keys.js")),
+    ("session.js", SCRIPT, include_str!("../../static/session.js")),
     ("graph.js", SCRIPT, include_str!("../../static/graph.js")),
     ("replay.css", "text/css; charset=utf-8", include_str!("../../static/replay.css")),
     ("replay-model.js", SCRIPT, include_str!("../../static/replay-model.js")),
@@ -18,6 +19,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("replay-map.js", SCRIPT, include_str!("../../static/replay-map.js")),
     ("replay-panels.js", SCRIPT, include_str!("../../static/replay-panels.js")),
     ("replay-view.js", SCRIPT, include_str!("../../static/replay-view.js")),
+    ("replay-beside.js", SCRIPT, include_str!("../../static/replay-beside.js")),
     ("replay-page.js", SCRIPT, include_str!("../../static/replay-page.js")),
     // Idiomorph 0.8.0, 0BSD (static/idiomorph.LICENSE), as it is published.
     ("idiomorph.js", SCRIPT, include_str!("../../static/idiomorph.js")),

@@ -7,6 +7,7 @@ mod acts;
 mod answer;
 mod api;
 mod app;
+mod fall;
 mod files;
 mod guard;
 mod pace;
@@ -20,6 +21,7 @@ mod words;
 mod tests;
 
 pub use app::App;
+pub use fall::keep_looking;
 pub use guard::Guard;
 pub use router::router;
 pub use watch::Watch;

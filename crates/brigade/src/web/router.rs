@@ -11,7 +11,7 @@ use super::app::App;
 use super::pages::{
     agents, artifacts, board, events, files, graph, mail, memory, now, replay, sessions, task,
 };
-use super::{acts, api, files as embedded, guard, stream};
+use super::{acts, api, fall, files as embedded, guard, stream};
 
 /// Longest form that is read: a message's limit and what is around it, spelled for a form.
 const MOST_READ: usize = 256 * 1024;
@@ -23,6 +23,7 @@ pub fn router(app: App) -> Router {
         .nest("/api", answers())
         .route("/static/{name}", get(embedded::file))
         .fallback(missing)
+        .layer(middleware::from_fn(fall::caught))
         .layer(DefaultBodyLimit::max(MOST_READ))
         .layer(middleware::from_fn_with_state(app.clone(), guard::watch_over))
         .with_state(app)
@@ -73,8 +74,10 @@ fn answers() -> Router<App> {
         .route("/artifacts", get(artifacts::api))
         .route("/events", get(events::api))
         .route("/replay", get(replay::api))
+        .route("/replay/{n}", get(replay::event))
         .route("/sessions", get(sessions::api_all))
         .route("/sessions/{harness}/{id}", get(sessions::api))
+        .route("/sessions/{harness}/{id}/at", get(sessions::api_at))
         .route("/health", get(api::health))
         .route("/stream", get(stream::stream))
 }

@@ -1,5 +1,6 @@
 //! From the entries of the journal to a replay.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -27,11 +28,17 @@ pub struct Window {
 
 impl Replay {
     /// The replay of these entries, in whatever order they come and whichever of them are missing.
-    pub fn of(project: &str, mut entries: Vec<Entry>, window: &Window) -> Replay {
-        entries.sort_by(|a, b| a.order().cmp(&b.order()));
-        entries.dedup_by(|a, b| a.path == b.path);
+    /// They may be somebody else's: a journal is large.
+    pub fn of<E: Borrow<Entry>>(
+        project: &str,
+        entries: impl IntoIterator<Item = E>,
+        window: &Window,
+    ) -> Replay {
+        let mut entries: Vec<E> = entries.into_iter().collect();
+        entries.sort_by(|a, b| a.borrow().order().cmp(&b.borrow().order()));
+        entries.dedup_by(|a, b| (*a).borrow().path == (*b).borrow().path);
         entries.truncate(MOST_EVENTS);
-        let mut all: Vec<Event> = entries.iter().map(act::of).collect();
+        let mut all: Vec<Event> = entries.iter().map(|entry| act::of(entry.borrow())).collect();
         let cut = |moment: Option<Timestamp>, otherwise: usize| {
             moment.map_or(otherwise, |moment| all.partition_point(|event| event.at < moment))
         };
@@ -74,7 +81,7 @@ fn latest(all: Vec<Event>) -> Vec<Event> {
     all.into_iter().filter(|_| keep.next().unwrap_or(false)).collect()
 }
 
-fn lanes(events: &[Event], entries: &[Entry], bars: &[super::Bar]) -> Vec<Lane> {
+fn lanes<E: Borrow<Entry>>(events: &[Event], entries: &[E], bars: &[super::Bar]) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut lane_of = |lanes: &mut Vec<Lane>, name: &str| {
@@ -94,7 +101,7 @@ fn lanes(events: &[Event], entries: &[Entry], bars: &[super::Bar]) -> Vec<Lane> 
         let lane = &mut lanes[at];
         lane.events += 1;
         lane.problems += u32::from(event.problem.is_some());
-        stay(lane, n, event, entry);
+        stay(lane, n, event, entry.borrow());
     }
     for bar in bars {
         let at = lane_of(&mut lanes, &bar.agent);

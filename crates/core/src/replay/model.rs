@@ -285,6 +285,16 @@ impl Group {
     }
 }
 
+impl ArrowKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ArrowKind::Mail => "mail",
+            ArrowKind::Handoff => "handoff",
+            ArrowKind::Takeover => "takeover",
+        }
+    }
+}
+
 impl Problem {
     /// What it is called on a screen.
     pub fn as_words(self) -> &'static str {

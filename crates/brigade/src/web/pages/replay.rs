@@ -1,16 +1,23 @@
 //! The run in time. The picture is drawn here; with JavaScript the viewer takes its place, the same
 //! that `brigade replay --html` puts into a file.
 
+mod folded;
+mod lean;
+
 use std::fmt;
+use std::sync::Arc;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use axum::extract::Query;
+use axum::extract::{Path, Query};
+use axum::http::header;
+use axum::response::IntoResponse;
 use brigade_core::error::Error;
 use brigade_core::replay::{Group, Picture, Replay, Window, draw};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::folded::{Folded, Run};
 use crate::web::answer::{self, Answer, Page, Shell, Visit};
 use crate::web::words;
 
@@ -18,6 +25,10 @@ use crate::web::words;
 const NUMBERED: usize = 60;
 /// Rows of the list that is there without JavaScript, the newest.
 const ROWS: usize = 300;
+
+/// The picture of a longer run is drawn when somebody asks for it: of fifty thousand events it has
+/// four megabytes, and with JavaScript nobody sees it.
+const DRAWN: usize = 2_000;
 
 /// What part of the run is wanted, and what of it is drawn.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -28,6 +39,10 @@ pub struct Wanted {
     pub agent: String,
     pub task: String,
     pub kind: String,
+    /// The picture is wanted, however long the run is.
+    pub picture: String,
+    /// What the viewer draws instead of the whole document.
+    pub lean: String,
 }
 
 #[derive(Template)]
@@ -42,7 +57,8 @@ struct ReplayPage {
     events: usize,
     problems: usize,
     rows: Vec<Row>,
-    picture: Drawing,
+    /// `None` when the run is long and nobody has asked for it.
+    picture: Option<Drawing>,
     reading: bool,
 }
 
@@ -67,15 +83,16 @@ impl HtmlSafe for Drawing {}
 
 /// The document of `brigade replay --json`, and whether it is whole.
 #[derive(Serialize)]
-struct Document {
+struct Document<'r> {
     #[serde(flatten)]
-    replay: Replay,
+    replay: &'r Replay,
     /// The journal is still being read.
     reading: bool,
 }
 
 pub async fn replay(visit: Visit, Query(wanted): Query<Wanted>) -> Page {
-    let (replay, reading) = read(&visit, &wanted).await?;
+    let run = read(&visit, &wanted).await?;
+    let (replay, reading) = (&run.replay, run.reading);
     let one = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let picture = Picture {
         agents: one(&wanted.agent).into_iter().collect(),
@@ -84,6 +101,9 @@ pub async fn replay(visit: Visit, Query(wanted): Query<Wanted>) -> Page {
         numbered: replay.events.len() <= NUMBERED,
         ..Picture::default()
     };
+    let is_chosen = [&wanted.agent, &wanted.task, &wanted.kind, &wanted.picture]
+        .into_iter()
+        .any(|it| !it.is_empty());
     let start = replay.events.len().saturating_sub(ROWS);
     let rows = replay.events.iter().enumerate().skip(start).map(|(n, event)| Row {
         n: n + 1,
@@ -102,18 +122,32 @@ pub async fn replay(visit: Visit, Query(wanted): Query<Wanted>) -> Page {
         events: replay.events.len(),
         problems: replay.problems().count(),
         rows: rows.collect(),
-        picture: Drawing(draw(&replay, &picture)),
+        picture: (is_chosen || replay.events.len() <= DRAWN)
+            .then(|| Drawing(draw(replay, &picture))),
         wanted,
         reading,
     })
 }
 
 pub async fn api(visit: Visit, Query(wanted): Query<Wanted>) -> Answer {
-    let (replay, reading) = read(&visit, &wanted).await?;
-    answer::json(&Document { replay, reading })
+    let run = read(&visit, &wanted).await?;
+    if !wanted.lean.is_empty() {
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        return Ok((json, run.lean()).into_response());
+    }
+    answer::json(&Document { replay: &run.replay, reading: run.reading })
 }
 
-async fn read(visit: &Visit, wanted: &Wanted) -> Result<(Replay, bool), Error> {
+/// One event in full, by its place in the run.
+pub async fn event(visit: Visit, Path(n): Path<usize>, Query(wanted): Query<Wanted>) -> Answer {
+    let run = read(&visit, &wanted).await?;
+    let event = run.replay.events.get(n).ok_or_else(|| {
+        Error::NotFound(format!("event {n}: the run has {}", run.replay.events.len()))
+    })?;
+    answer::json(event)
+}
+
+async fn read(visit: &Visit, wanted: &Wanted) -> Result<Arc<Run>, Error> {
     let moment = |name: &str, text: &str| match text.trim() {
         "" => Ok(None),
         text => text
@@ -123,9 +157,5 @@ async fn read(visit: &Visit, wanted: &Wanted) -> Result<(Replay, bool), Error> {
     };
     let window =
         Window { since: moment("since", &wanted.since)?, until: moment("until", &wanted.until)? };
-    let journal = visit.app.watch.journal_so_far().await?;
-    let reading = journal.is_none();
-    let entries = journal.unwrap_or_default().to_vec();
-    let project = visit.app.watch.project().session().layout().project().to_string();
-    Ok((Replay::of(&project, entries, &window), reading))
+    visit.app.folded.run(&visit.app.watch, window).await
 }

@@ -4,5 +4,7 @@ mod acts;
 mod guard;
 mod hostile;
 mod pages;
+mod replay;
+mod sessions;
 mod stage;
 mod watch;
