@@ -273,18 +273,30 @@ def _replay(data: dict) -> str:
 A run of {data["agents"]} agents and {data["events"]:,} events in a folder, laid there as documents. Whole processes, in ms; most memory resident, in MiB. The first one of all, which reads every document, took {data["first_ms"] / 1000:.1f} s; the others find them in the user's cache. The file has {data["html_bytes"] / 1e6:.1f} MB, the trace {data["perfetto_bytes"] / 1e6:.1f} MB.
 
 {table(["Command", f"ms, of {next(iter(data['verbs'].values()))['n']} runs", "MiB"], cells)}"""
-    browser = data["browser"]
-    if browser:
+    served = data.get("dashboard")
+    if served:
+        rows = [
+            [name, f"{page['first_ms']:.0f}", f"**{page['median']:.0f}**", f"{page['bytes'] / 1000:.0f}"]
+            for name, page in served["pages"].items()
+        ]  # fmt: skip
+        words += f"""
+
+`brigade serve` over the same run: it listens {served["up_ms"] / 1000:.1f} s after its start, and has {served["rss_kib"] / 1024:.0f} MiB when all of that was asked for ({served["peak_kib"] / 1024:.0f} at most). An answer's time, with all of its bytes:
+
+{table(["Page", "first, ms", "then, ms", "kB"], rows)}"""
+    browsers = {"the file, from `file://`": data["browser"], "the dashboard's page": served and served["browser"]}
+    browsers = {name: row for name, row in browsers.items() if row}
+    if browsers:
         names = {
             "first_paint_ms": "first paint, ms",
             "ready_ms": "the viewer is ready, ms",
             "scrub_p50_ms": "a moment is scrubbed to and drawn, ms: median of 60",
             "scrub_p95_ms": "the same, 57th of 60",
             "heap_mb": "memory of the page's script, MB",
-            "requests": "requests beside the file itself",
+            "requests": "requests beside the page itself",
         }
-        rows = [[words, _spread(browser[name])] for name, words in names.items()]
-        words += f"\n\nThe file in headless Chromium, opened from `file://`:\n\n{table(['', 'Median'], rows)}"
+        rows = [[said, *(_spread(row[name]) for row in browsers.values())] for name, said in names.items()]
+        words += f"\n\nThe viewer in headless Chromium:\n\n{table(['', *browsers], rows)}"
     return words
 
 
