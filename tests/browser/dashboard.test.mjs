@@ -10,7 +10,7 @@ const PAGES = {
   now: "/", board: "/board", "board-filtered": "/board?text=login&priority=1", task: "/task/review", "task-open": "/task/limits", "task-evil": `/task/${evil}`,
   graph: "/graph", "graph-around": "/graph?task=review&depth=1", agents: "/agents", agent: "/agent/developer", files: "/files", mail: "/mail", mailbox: "/mail?box=developer",
   memory: "/memory", "memory-key": "/memory/design.contract", "memory-evil": "/memory/evil", artifacts: "/artifacts", artifact: "/artifact?name=patch-auth.diff&task=build",
-  "artifact-evil": "/artifact?name=evil.html", picture: "/artifact?name=dot.png", journal: "/events", "not-there": "/task/nope",
+  "artifact-evil": "/artifact?name=evil.html", picture: "/artifact?name=dot.png", journal: "/events", replay: "/replay", sessions: "/sessions", "not-there": "/task/nope",
 };
 
 let stage;
@@ -197,6 +197,36 @@ test("who has the link writes, others only read", async (t) => {
   await page.fill("form[action$='/answer'] textarea", "ten");
   await page.click("form[action$='/answer'] button[value=approve]");
   await page.getByText("approved: ten").first().waitFor();
+});
+
+test("on a narrow screen no page is wider than it", async (t) => {
+  const context = await visit(t, { viewport: { width: 390, height: 844 } });
+  const page = await context.newPage();
+  for (const [name, path] of Object.entries(PAGES)) {
+    await page.goto(stage.url + path);
+    if (name === "replay") await page.waitForSelector("#replay[data-ready]");
+    await page.screenshot({ path: join(shots, `${name}-narrow.png`), fullPage: true });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} is too wide`);
+  }
+});
+
+test("a transcript is on its task's page, beside the replay, and grows as it is followed", async (t) => {
+  const session = "55555555-5555-4555-8555-555555555555";
+  const context = await visit(t);
+  const page = await context.newPage();
+  const faults = watchOver(page, stage.url);
+  stage.say(session, `the first words ${EVIL}`);
+  stage.inside(session, "claim", "spoken");
+  await page.goto(`${stage.url}/task/spoken`);
+  await page.click("section[aria-labelledby=transcripts] a");
+  await page.getByText("the first words").first().waitFor();
+  await page.waitForSelector("#grows:not([hidden])");
+  stage.say(session, `said meanwhile ${EVIL}`);
+  await page.getByText("said meanwhile").first().waitFor({ timeout: 30000 });
+  await page.goto(`${stage.url}/replay`);
+  await page.locator(".rp-talk").getByText("the first words").first().waitFor();
+  await page.screenshot({ path: join(shots, "replay-beside.png"), fullPage: true });
+  assert.deepEqual(faults, []);
 });
 
 test("a store that is gone is said, and so is its return", async (t) => {

@@ -1,6 +1,6 @@
 // A project with a run in it, a server over it, and a browser.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +28,21 @@ export class Stage {
   /** A command of an agent, in a process of its own. */
   run(agent, ...args) {
     return execFileSync(program, args, { cwd: this.work, env: { ...this.env, BRIGADE_AGENT: agent }, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  }
+
+  /** A command out of a session of Claude Code, which names itself to what it runs. */
+  inside(session, ...args) {
+    return execFileSync(program, args, { cwd: this.work, env: { ...this.env, CLAUDE_CODE_SESSION_ID: session }, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  }
+
+  /** What somebody says in that session, mirrored at once. */
+  say(session, words) {
+    const folder = join(this.env.HOME, ".claude", "projects", "work");
+    mkdirSync(folder, { recursive: true });
+    const at = new Date().toISOString();
+    const row = { type: "user", uuid: `${words} ${at}`, sessionId: session, cwd: this.work, timestamp: at, message: { role: "user", content: words } };
+    appendFileSync(join(folder, `${session}.jsonl`), `${JSON.stringify(row)}\n`);
+    this.inside(session, "session", "mirror", "--session-id", session);
   }
 
   /** The demo's run, and what people and attackers add to one. */

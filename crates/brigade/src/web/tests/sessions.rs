@@ -110,7 +110,7 @@ async fn a_task_leads_to_the_transcripts_of_those_who_held_it() {
     let link = format!("/session/claude-code/{ID}?at=");
     assert!(page.contains(&link), "{page}");
     let all: Value = serde_json::from_str(&stage.get("/api/tasks/build").await.body).unwrap();
-    assert_eq!(all["transcripts"][0]["session"], ID, "{}", all["transcripts"]);
+    assert_eq!(all["transcripts"][0]["id"], ID, "{}", all["transcripts"]);
 }
 
 #[tokio::test(start_paused = true)]
