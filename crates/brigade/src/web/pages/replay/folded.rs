@@ -13,7 +13,10 @@ use crate::web::watch::Watch;
 /// A desk for one run. Of the journal behind it only a weak hand is kept, so that what comes anew is
 /// added to that journal and not to a copy of it.
 #[derive(Debug, Default)]
-pub struct Folded(tokio::sync::Mutex<Option<(Weak<Vec<Entry>>, Window, Arc<Run>)>>);
+pub struct Folded(tokio::sync::Mutex<Option<Kept>>);
+
+/// Of which journal, which part of it, and what it was folded to.
+type Kept = (Weak<Vec<Entry>>, Window, Arc<Run>);
 
 /// A run, and what the viewer is sent of it.
 #[derive(Debug)]
