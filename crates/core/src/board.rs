@@ -58,6 +58,7 @@ impl<'a> Board<'a> {
     pub async fn read(&self, look: &Look) -> Result<Notes, Error> {
         self.session.touch().await?;
         let listing = self.session.list(&Room::Mailbox(Mailbox::Broadcast), Depth::All).await?;
+        let told = listing.store_time;
         let is_note = |row: &Listed| {
             matches!(self.session.layout.parse(&row.path), Some(Key::Message { .. }))
         };
@@ -73,8 +74,8 @@ impl<'a> Board<'a> {
             while to < rows.len() && rows[to].modified == rows[to - 1].modified {
                 to += 1;
             }
-            let paths = rows[from..to].iter().map(|row| row.path.clone()).collect();
-            let letters = self.session.read_all::<Letter>(paths).await?;
+            let some = rows[from..to].to_vec();
+            let letters = self.session.read_listed::<Letter>(some, told).await?;
             messages.extend(
                 letters
                     .into_iter()

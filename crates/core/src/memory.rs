@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::session::state::Purpose;
 use crate::session::write::Committed;
 use crate::signature::Origin;
-use crate::store::{Depth, ObjectPath};
+use crate::store::{Depth, Listed};
 
 /// How often a plain set goes after a moving head. Each loss means that somebody else's set landed.
 const SET_TRIES: u32 = 1_000;
@@ -133,8 +133,7 @@ impl<'a> Memory<'a> {
         self.session.touch().await?;
         let room = Room::MemoryUnder(key.clone());
         let listing = self.session.list(&room, Depth::Children).await?;
-        let paths: Vec<ObjectPath> = listing.objects.into_iter().map(|row| row.path).collect();
-        let values = self.values(paths).await?;
+        let values = self.values(listing.objects, listing.store_time).await?;
         if values.is_empty() {
             return Err(Error::NotFound(format!("nothing was ever set under {key}")));
         }
@@ -143,8 +142,8 @@ impl<'a> Memory<'a> {
 
     /// The newest value of each key below `prefix`, the prefix itself included.
     pub async fn list(&self, prefix: Option<&MemoryKey>) -> Result<Vec<MemoryValue>, Error> {
-        let heads = self.heads(prefix).await?;
-        self.values(heads.into_values().map(|(path, _)| path).collect()).await
+        let (heads, told) = self.heads(prefix).await?;
+        self.values(heads.into_values().map(|(row, _)| row).collect(), told).await
     }
 
     /// The keys below `prefix` with their newest version: one listing, nothing fetched.
@@ -152,28 +151,33 @@ impl<'a> Memory<'a> {
         &self,
         prefix: Option<&MemoryKey>,
     ) -> Result<Vec<(MemoryKey, Number)>, Error> {
-        let heads = self.heads(prefix).await?;
+        let (heads, _) = self.heads(prefix).await?;
         Ok(heads.into_iter().map(|(key, (_, version))| (key, version)).collect())
     }
 
+    /// The newest version of each key, and the store's time of the listing that showed them.
     async fn heads(
         &self,
         prefix: Option<&MemoryKey>,
-    ) -> Result<BTreeMap<MemoryKey, (ObjectPath, Number)>, Error> {
+    ) -> Result<(BTreeMap<MemoryKey, (Listed, Number)>, Option<Timestamp>), Error> {
         self.session.touch().await?;
         let room = prefix.map_or(Room::MemoryAll, |key| Room::MemoryUnder(key.clone()));
         let listing = self.session.list(&room, Depth::All).await?;
         let mut heads = BTreeMap::new();
         for row in listing.objects {
             if let Some(Key::Memory { key, version }) = self.session.layout.parse(&row.path) {
-                heads.insert(key, (row.path, version));
+                heads.insert(key, (row, version));
             }
         }
-        Ok(heads)
+        Ok((heads, listing.store_time))
     }
 
-    async fn values(&self, paths: Vec<ObjectPath>) -> Result<Vec<MemoryValue>, Error> {
-        let documents = self.session.read_all::<Stored>(paths).await?;
+    async fn values(
+        &self,
+        rows: Vec<Listed>,
+        told: Option<Timestamp>,
+    ) -> Result<Vec<MemoryValue>, Error> {
+        let documents = self.session.read_listed::<Stored>(rows, told).await?;
         Ok(documents
             .into_iter()
             .filter_map(|(path, found)| match self.session.layout.parse(&path) {

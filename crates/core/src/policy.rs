@@ -96,6 +96,9 @@ pub fn of(place: &Place, layout: &Layout, role: &Role) -> Option<Value> {
     Some(json!({ "Version": "2012-10-17", "Statement": statements }))
 }
 
+/// `IfExists`, since a read of what is not there is held against the right to list, without a prefix:
+/// S3 answers 403 instead of 404 to who may not, and claims need the 404. So a listing of the whole
+/// bucket without a prefix is let through as well: names can be seen, contents cannot.
 fn read(bucket: &str, root: &str, objects: &str) -> Value {
     json!({
         "Sid": "Read", "Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"],

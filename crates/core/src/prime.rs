@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -18,7 +19,7 @@ use crate::session::handle::Listing;
 use crate::session::{Session, lease};
 use crate::survey;
 use crate::task::hold::Head;
-use crate::task::{Graph, Node, Task};
+use crate::task::{Graph, Holder, Node, Task};
 
 /// The key of shared memory that holds the project's rules.
 pub const RULES: &str = "project.rules";
@@ -26,6 +27,9 @@ pub const RULES: &str = "project.rules";
 const MESSAGES: usize = 20;
 /// How many ready tasks are named.
 const READY: usize = 20;
+
+/// How many holders are asked for a sign of life at once.
+const ASKED: usize = 16;
 
 /// Everything an agent starts with.
 #[derive(Clone, Debug, Serialize)]
@@ -117,14 +121,19 @@ impl<'a> Primer<'a> {
         tasks: &[&'t Task],
         own: Option<&SessionId>,
     ) -> Result<Vec<&'t Task>, Error> {
+        let holders: BTreeMap<&SessionId, &Holder> = tasks
+            .iter()
+            .filter_map(|task| task.holder.as_ref())
+            .filter(|holder| own != Some(&holder.sid))
+            .map(|holder| (&holder.sid, holder))
+            .collect();
+        let judged = holders.into_iter().map(|(sid, holder)| async move {
+            let lease = roster::judge(self.session, holder).await?;
+            Ok::<_, Error>((sid, matches!(lease, HolderLease::Alive { .. })))
+        });
         let mut alive: BTreeMap<&SessionId, bool> =
-            own.map(|own| (own, true)).into_iter().collect();
-        for holder in tasks.iter().filter_map(|task| task.holder.as_ref()) {
-            if !alive.contains_key(&holder.sid) {
-                let lease = roster::judge(self.session, holder).await?;
-                alive.insert(&holder.sid, matches!(lease, HolderLease::Alive { .. }));
-            }
-        }
+            stream::iter(judged).buffered(ASKED).try_collect().await?;
+        alive.extend(own.map(|own| (own, true)));
         let is_held = |task: &Task| {
             task.holder.as_ref().is_some_and(|holder| alive.get(&holder.sid) == Some(&true))
         };

@@ -110,6 +110,12 @@ fn print_policy(ctx: &Context, wanted: &args::Policy) -> Result<(), Error> {
         _ => Role::Agent(ctx.identity(&site)?.agent),
     };
     let layout = brigade_core::key::Layout::new(site.project.clone());
+    if role == Role::WriteOnce && site.place.endpoint.is_some() {
+        ctx.report.warning(
+            "this rests on a condition of AWS's (s3:if-none-match). A server that does not know it may \
+             shut everybody out but the bucket's owner, as Ceph 16.2 does: try it on another bucket first",
+        );
+    }
     match policy::of(&site.place, &layout, &role) {
         Some(policy) => ctx.report.document(&policy),
         None => Err(Error::Face {

@@ -13,6 +13,7 @@ use brigade_core::store::cached::Cached;
 use brigade_core::store::counted::{Counted, Counts};
 use brigade_core::task::{Filter, Sort};
 use brigade_core::testing::TestEntropy;
+use brigade_core::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -248,4 +249,49 @@ async fn what_is_kept_is_for_its_owner_alone_and_has_few_files() {
     let files = files(&drawer);
     assert!(files.iter().all(|file| mode(file) == 0o600));
     assert!((2..=12).contains(&files.len()), "{files:?}");
+}
+
+/// Each look of a person or an agent, but for the board's and the journal's above.
+const LOOKS: [&str; 8] =
+    ["status", "prime", "agents", "keys", "memory", "history", "sessions", "usage"];
+
+async fn look_at(who: &Project, what: &str) {
+    match what {
+        "status" => drop(who.status().snapshot().await.unwrap()),
+        "prime" => drop(who.prime().read().await.unwrap()),
+        "agents" => drop(who.agents().sessions().await.unwrap()),
+        "keys" => drop(who.memory().keys(None).await.unwrap()),
+        "memory" => drop(who.memory().list(None).await.unwrap()),
+        "history" => drop(who.memory().history(&key("k.v0")).await.unwrap()),
+        "sessions" => drop(who.sessions().list(None).await.unwrap()),
+        _ => drop(Usage::of(who.session()).await.unwrap()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_look_at_an_idle_project_reads_again_what_does_not_change() {
+    let (house, place) = (House::new().await, tempfile::tempdir().unwrap());
+    let ada = house.agent("ada");
+    for task in 0..12 {
+        claim(&ada, &format!("t-{task}")).await.unwrap();
+        ada.memory().set(&key(&format!("k.v{task}")), json!(task), None).await.unwrap();
+        send(&ada, "bob", "hello").await.unwrap();
+    }
+    heartbeat(&ada).await;
+    house.pass(OLD);
+    let store = Counted::new(house.store.clone());
+    for what in LOOKS {
+        let mut costs = Counts::default();
+        for _ in 0..2 {
+            let who = viewer(&house, Arc::new(store.clone()), Some(place.path()));
+            let before = store.counts();
+            look_at(&who, what).await;
+            costs = store.counts() - before;
+        }
+        // The note of a move, the one beat, and what one command keeps nothing of: the project's own
+        // document, which says whether claims are safe.
+        assert!(costs.list <= 2 && costs.get <= 3, "{what}: {costs:?}");
+        assert_eq!(costs.total(), costs.list + costs.get, "{what}");
+        eprintln!("{what}: {} lists, {} gets", costs.list, costs.get);
+    }
 }
