@@ -182,8 +182,8 @@ fn press(key: KeyEvent) -> Press {
     }
 }
 
-/// The terminal while the view is on it. Dropped, it is as it was before; and a panic, which in a
-/// release build drops nothing, puts it back by its hook.
+/// The terminal while the view is on it. Dropped, it is as it was before; and a panic puts it back by
+/// its hook, before it says what it has to say.
 struct OnScreen(DefaultTerminal);
 
 impl OnScreen {
