@@ -132,7 +132,7 @@ struct Rest {
 fn encode(head: &Head) -> Vec<u8> {
     // Taken apart to the last field: one that is added does not compile before it is kept, too.
     let Head { version: _, record, origin: _, modified: _, newest_at: _ } = head;
-    let Record { schema, kind: _, nonce, agent, sid, at, hlc, body, extra } = record;
+    let Record { schema, kind: _, nonce, agent, sid, at, hlc, body, extra } = &**record;
     let TaskVersion { act, reason, evidence, task } = body;
     let Task {
         id,
@@ -175,7 +175,7 @@ fn encode(head: &Head) -> Vec<u8> {
     out.0
 }
 
-fn decode(bytes: &[u8]) -> Option<Record<TaskVersion>> {
+fn decode(bytes: &[u8]) -> Option<Box<Record<TaskVersion>>> {
     let mut all = In(bytes);
     let nonce = Nonce::parse(all.text()?).ok()?;
     let agent = AgentId::parse(all.text()?).ok()?;
@@ -215,5 +215,5 @@ fn decode(bytes: &[u8]) -> Option<Record<TaskVersion>> {
     };
     let body = TaskVersion { act, reason, evidence, task };
     let kind = TaskVersion::KIND.into();
-    Some(Record { schema, kind, nonce, agent, sid, at, hlc, body, extra })
+    Some(Box::new(Record { schema, kind, nonce, agent, sid, at, hlc, body, extra }))
 }

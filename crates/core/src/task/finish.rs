@@ -137,7 +137,7 @@ impl Tasks<'_> {
                 Placed::Won(record, version, newest_at) => {
                     let modified = self.session.now();
                     let origin = Origin::default();
-                    head = Head { version, record: *record, origin, modified, newest_at };
+                    head = Head { version, record, origin, modified, newest_at };
                 }
                 Placed::Lost(newest) => head = *newest,
             }

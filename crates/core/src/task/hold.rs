@@ -21,7 +21,8 @@ use crate::store::Depth;
 #[derive(Clone, Debug)]
 pub struct Head {
     pub version: Number,
-    pub record: Record<TaskVersion>,
+    /// Of ten thousand of them, each is moved several times.
+    pub record: Box<Record<TaskVersion>>,
     pub origin: Origin,
     /// When it was stored, by the store's clock.
     pub modified: Timestamp,
@@ -39,7 +40,7 @@ pub(crate) struct Behind {
 impl Head {
     pub(crate) fn of(version: Number, found: Found<TaskVersion>) -> Head {
         let Found { record, origin, modified, .. } = found;
-        Head { version, record, origin, modified, newest_at: None }
+        Head { version, record: Box::new(record), origin, modified, newest_at: None }
     }
 
     pub(crate) fn behind(&self) -> Behind {
@@ -242,6 +243,7 @@ pub(crate) async fn place_as(
             let record: Record<TaskVersion> = record::decode(&path, &object.bytes)?;
             let origin = session.origin(&path, &object.bytes, &record.agent);
             let modified = object.modified;
+            let record = Box::new(record);
             let there = Head { version, record, origin, modified, newest_at: None };
             // Only a busy log has moved on further since; one listing tells.
             Ok(Placed::Lost(Box::new(newest_after(session, task, there).await?)))
@@ -256,7 +258,7 @@ pub(crate) fn remembered(session: &Session, state: &State, task: &TaskId) -> Opt
     let (act, task) = (ActName::Claim, hold.task.clone());
     let modified = task.updated_at;
     let version = TaskVersion { act, reason: None, evidence: None, task };
-    let (version, record) = (hold.version, session.stamp(state, version));
+    let (version, record) = (hold.version, Box::new(session.stamp(state, version)));
     Some(Head { version, record, origin: Origin::default(), modified, newest_at: hold.known_at })
 }
 

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +29,8 @@ const YOUNG: SignedDuration = SignedDuration::from_secs(2);
 const WORTH: usize = 16;
 /// And of many folders this share.
 const SHARE: usize = 64;
+/// Each thread looks at so many folders at least; starting one takes as long as 20.
+const A_THREAD: usize = 1000;
 
 /// The memory of one place.
 #[derive(Debug)]
@@ -58,7 +61,11 @@ struct Stamp {
 struct Here<'f> {
     parent: Option<(At<'f>, &'f str)>,
     open: Option<Handle>,
+    /// What it was a moment ago, when all of its neighbours were looked at.
+    seen: Option<Seen>,
 }
+
+type Seen = Result<Meta, sys::Errno>;
 
 struct Walk<'k> {
     known: &'k Known,
@@ -93,7 +100,7 @@ impl Recall {
             same: HashSet::new(),
             fresh: Vec::new(),
         };
-        let here = Here { parent: None, open: Some(folder) };
+        let here = Here { parent: None, open: Some(folder), seen: None };
         walk.folder(here, &mut ask.folder.as_str().to_owned())?;
         let Walk { page, same, fresh, .. } = walk;
         if fresh.len() > WORTH + known.places.len() / SHARE {
@@ -166,11 +173,12 @@ impl Here<'_> {
     }
 
     /// What it is now, opened or not; `None` when it is gone or no folder any more.
-    fn meta(&self) -> Result<Option<Meta>, Fault> {
-        let meta = match (&self.open, self.parent) {
-            (Some(open), _) => sys::stat(open.at()),
-            (None, Some((parent, name))) => sys::stat_at(parent, name),
-            (None, None) => return Ok(None),
+    fn meta(&mut self) -> Result<Option<Meta>, Fault> {
+        let meta = match (self.seen.take(), &self.open, self.parent) {
+            (Some(seen), ..) => seen,
+            (None, Some(open), _) => sys::stat(open.at()),
+            (None, None, Some((parent, name))) => sys::stat_at(parent, name),
+            (None, None, None) => return Ok(None),
         };
         match meta {
             Ok(meta) => Ok(Some(meta).filter(|meta| meta.kind == Kind::Folder)),
@@ -194,6 +202,11 @@ impl<'k> Walk<'k> {
                 None => return Ok(()),
             },
         };
+        let mut ahead = match here.open() {
+            Ok(Some(folder)) if rows.len() > A_THREAD => self.look_ahead(folder, &rows),
+            _ => Vec::new(),
+        }
+        .into_iter();
         let mut rows = In(&rows);
         while self.page.next.is_none() && !rows.is_empty() {
             let Some((name, file)) = read_row(&mut rows) else { break };
@@ -204,13 +217,45 @@ impl<'k> Walk<'k> {
                 None => {
                     if let Some(folder) = here.open()? {
                         let name = name.trim_end_matches('/');
-                        self.folder(Here { parent: Some((folder.at(), name)), open: None }, key)?;
+                        let (parent, seen) = (Some((folder.at(), name)), ahead.next());
+                        self.folder(Here { parent, open: None, seen }, key)?;
                     }
                 }
             }
             key.truncate(length);
         }
         Ok(())
+    }
+
+    /// What the first folders of these rows are now, in their order: none where it is not worth the
+    /// threads that share the work.
+    fn look_ahead(&self, folder: &Handle, rows: &[u8]) -> Vec<Seen> {
+        let (mut names, mut rows) = (Vec::new(), In(rows));
+        while let Some((name, file)) = read_row(&mut rows) {
+            if file.is_none() && names.len() < self.limit {
+                names.push(name.trim_end_matches('/'));
+            }
+        }
+        let spare = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = spare.min(names.len() / A_THREAD);
+        if threads < 2 || folder.is_watched() {
+            return Vec::new();
+        }
+        let look = |names: &[&str]| -> Vec<Seen> {
+            names.iter().map(|name| sys::stat_at(folder.at(), name)).collect()
+        };
+        let (first, others) = names.split_at(names.len().div_ceil(threads));
+        std::thread::scope(|scope| {
+            let others: Vec<_> = others
+                .chunks(names.len().div_ceil(threads))
+                .map(|names| (names, scope.spawn(move || look(names))))
+                .collect();
+            let mut seen = look(first);
+            for (names, thread) in others {
+                seen.extend(thread.join().unwrap_or_else(|_| look(names)));
+            }
+            seen
+        })
     }
 
     fn object(&mut self, key: &str, size: u64, modified: Timestamp) {

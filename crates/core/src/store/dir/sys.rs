@@ -63,6 +63,10 @@ impl Handle {
         At { fd: self.fd.as_fd(), watch: &self.watch }
     }
 
+    pub fn is_watched(&self) -> bool {
+        self.watch.is_watched()
+    }
+
     pub fn try_clone(&self) -> std::io::Result<Handle> {
         Ok(Handle { fd: self.fd.try_clone()?, watch: self.watch.clone() })
     }

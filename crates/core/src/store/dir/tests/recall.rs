@@ -163,3 +163,35 @@ fn a_page_that_is_full_is_continued() {
         assert_eq!(all, rows(&place.store, &List::all(Folder::root())).objects);
     }
 }
+
+/// So many that several threads look at them, where there are several.
+#[test]
+fn what_is_looked_at_ahead_is_what_is_there() {
+    let (place, drawer) = (Place::new(), tempfile::tempdir().unwrap());
+    let store = remembering(&place, &drawer);
+    if !is_local(&store) {
+        return;
+    }
+    let write = |task: u32, version: u32| {
+        let folder = place.file(&format!("p/steps/t-{task:05}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{version:08}.json")), "{}").unwrap();
+    };
+    (0..2_500).for_each(|task| write(task, 0));
+    let ask = List { limit: 10_000, ..List::all(Folder::parse("p/steps").unwrap()) };
+    pass();
+    assert_eq!(rows(&store, &ask), rows(&place.store, &ask));
+    for task in [0, 1_249, 1_250, 2_499, 3_000] {
+        write(task, 1);
+    }
+    for task in [7, 2_400] {
+        std::fs::remove_dir_all(place.file(&format!("p/steps/t-{task:05}"))).unwrap();
+    }
+    let now = rows(&store, &ask);
+    assert_eq!(now.objects.len(), 2_500 + 5 - 2);
+    assert_eq!(now, rows(&place.store, &ask));
+    pass();
+    let short = List { limit: 1_700, ..ask.clone() };
+    assert_eq!(rows(&store, &short), rows(&place.store, &short));
+    assert_eq!(rows(&store, &ask), now);
+}
