@@ -26,6 +26,13 @@ pub enum From {
     Tracecraft,
 }
 
+/// Whose word stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Side {
+    Ours,
+    Theirs,
+}
+
 #[derive(Debug, Args)]
 pub struct Bundle {
     /// The file, a packed tar archive
@@ -53,6 +60,10 @@ pub struct Import {
     /// Leave tasks that are here as they are
     #[arg(long)]
     pub skip_existing: bool,
+    /// Where both sides say something else: what is here stays, or what comes in counts from now on.
+    /// Either is recorded
+    #[arg(long, value_name = "SIDE", conflicts_with = "skip_existing")]
+    pub resolve: Option<Side>,
     /// Say what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,

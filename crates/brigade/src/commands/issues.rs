@@ -25,23 +25,20 @@ pub async fn create(ctx: &Context, args: args::Create) -> Result<(), Error> {
     let is_one = args.file.is_none();
     let made = ctx
         .with_project(async |project| {
-            let mut made: Vec<StepView> = Vec::new();
-            for draft in drafts {
-                let title = draft.title.clone();
-                match project.tasks().create(draft).await {
-                    Ok(view) => made.push(view),
-                    Err(error) if is_one => return Err(error),
-                    Err(error) => {
-                        let count = made.len();
-                        ctx.report.note(&format!(
-                            "{count} of the tasks were made before '{title}': {}",
-                            issue_words::ids(&made)
-                        ));
-                        return Err(error);
-                    }
-                }
+            let (tasks, mut drafts) = (project.tasks(), drafts);
+            if is_one && let Some(draft) = drafts.pop() {
+                return Ok(vec![tasks.create(draft).await?]);
             }
-            Ok(made)
+            let titles: Vec<String> = drafts.iter().map(|draft| draft.title.clone()).collect();
+            let (made, ended) = tasks.create_all(drafts).await;
+            if let (Err(_), Some(title)) = (&ended, titles.get(made.len())) {
+                ctx.report.note(&format!(
+                    "{} of the tasks are made, those before '{title}': {}",
+                    made.len(),
+                    issue_words::ids(&made)
+                ));
+            }
+            ended.map(|()| made)
         })
         .await?;
     let words = if args.claim { "Created and claimed" } else { "Created" };

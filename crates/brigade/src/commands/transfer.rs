@@ -14,11 +14,12 @@ use brigade_core::store::open::{self, Place};
 use brigade_core::task::Status;
 use brigade_core::text::{counted, one_line};
 use brigade_core::transfer::{
-    self, Batch, Bundle, Bundled, Conflict, Exported, Options, Outcome, Remark, Restored, Transfer,
+    self, Batch, Bundle, Bundled, Conflict, Exported, Options, Outcome, Remark, Resolve, Restored,
+    Transfer,
 };
 use serde::Serialize;
 
-use crate::args::{self, From};
+use crate::args::{self, From, Side};
 use crate::context::{Context, Site};
 use crate::report::Plain;
 
@@ -51,7 +52,12 @@ fn print(ctx: &Context, exported: Vec<Exported>) -> Result<(), Error> {
 }
 
 pub async fn import(ctx: &Context, args: args::Import) -> Result<u8, Error> {
-    let options = Options { skip_existing: args.skip_existing, dry_run: args.dry_run };
+    let resolve = args.resolve.map(|side| match side {
+        Side::Ours => Resolve::Ours,
+        Side::Theirs => Resolve::Theirs,
+    });
+    let (skip_existing, dry_run) = (args.skip_existing, args.dry_run);
+    let options = Options { skip_existing, resolve, dry_run };
     let outcome = ctx
         .with_project(async |project| {
             let transfer = project.transfer();
@@ -200,6 +206,9 @@ impl Plain for Outcome {
         let mut words = String::new();
         remarks(&mut words, "", &self.remarks);
         remarks(&mut words, "cannot be imported: ", &self.faults);
+        if self.dry_run {
+            conflicts(&mut words, &self.resolved);
+        }
         conflicts(&mut words, &self.conflicts);
         let _ = match (self.refused, self.dry_run) {
             (true, _) => write!(words, "Nothing was imported: {}", self.obstacles()),
@@ -207,8 +216,16 @@ impl Plain for Outcome {
             (false, false) => write!(words, "Imported {}", self.counts()),
         };
         if self.refused && self.faults.is_empty() {
-            words +=
-                "\nhint: settle them by hand, or leave what is here as it is with --skip-existing";
+            words += match self.conflicts.iter().any(|conflict| conflict.held_by.is_some()) {
+                true => {
+                    "\nhint: what somebody holds is theirs to change: wait until they let go, \
+                         or decide with --resolve ours"
+                }
+                false => {
+                    "\nhint: decide with --resolve ours or --resolve theirs, or leave what is \
+                          here as it is with --skip-existing"
+                }
+            };
         }
         words
     }
@@ -233,7 +250,15 @@ impl Counts for Outcome {
             }
         }
         let mut words = parts.join(", ");
-        for (count, what) in [(self.unchanged, "unchanged"), (self.skipped, "left as they are")] {
+        let settled = match self.resolution {
+            Some(Resolve::Theirs) => "say now what came in",
+            _ => "stay as they are here, which is recorded",
+        };
+        for (count, what) in [
+            (self.unchanged, "unchanged"),
+            (self.skipped, "left as they are"),
+            (self.resolved.len(), settled),
+        ] {
             if count > 0 {
                 let _ = write!(words, "; {count} {what}");
             }
@@ -266,7 +291,12 @@ fn remarks(words: &mut String, what: &str, remarks: &[Remark]) {
 fn conflicts(words: &mut String, conflicts: &[Conflict]) {
     for conflict in conflicts.iter().take(TOLD) {
         let (place, id) = (one_line(&conflict.place, 200), one_line(&conflict.id, 200));
-        let _ = writeln!(words, "{place}: {id} is here already, with other content");
+        let why = match (&conflict.held_by, &conflict.changed_by) {
+            (Some(by), _) => format!(", and {by} holds it"),
+            (None, Some(by)) => format!(", and {by} has changed it meanwhile: import it again"),
+            (None, None) => String::new(),
+        };
+        let _ = writeln!(words, "{place}: {id} is here already, with other content{why}");
         for side in &conflict.differences {
             let value = |value: &serde_json::Value| match value.is_null() {
                 true => "nothing".to_owned(),

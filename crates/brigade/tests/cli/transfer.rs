@@ -52,6 +52,31 @@ fn a_conflict_shows_both_sides_and_has_its_own_code() {
 }
 
 #[test]
+fn a_conflict_is_decided_for_one_side_and_the_decision_is_recorded() {
+    let stage = Stage::local();
+    write(&stage, "issues.jsonl", ISSUES);
+    stage.run("me", &["import", "-i", "issues.jsonl"]).ok();
+    write(&stage, "other.jsonl", ISSUES.replace("\"One\"", "\"Uno\""));
+    let run = |args: &[&str]| stage.run("me", &[&["import", "-i", "other.jsonl"], args].concat());
+    assert!(run(&[]).exits(4).out.contains("--resolve ours or --resolve theirs"));
+    run(&["--resolve", "mine"]).exits(2);
+    run(&["--resolve", "ours", "--skip-existing"]).exits(2);
+    let said = run(&["--resolve", "theirs", "--dry-run"]).ok().out;
+    assert!(said.contains("here \"One\"") && said.contains("Would import 0 tasks"), "{said}");
+    let said = run(&["--resolve", "ours"]).ok().out;
+    let words = "Imported 0 tasks; 1 unchanged; 1 stay as they are here, which is recorded\n";
+    assert_eq!(said, words);
+    assert!(stage.run("me", &["events"]).ok().out.contains("is not \"Uno\""));
+    let said = run(&["--resolve", "theirs"]).ok().out;
+    assert_eq!(said, "Imported 0 tasks; 1 unchanged; 1 say now what came in\n");
+    let history = stage.run("me", &["history", "bd-1"]).ok().out;
+    assert!(history.contains("import, theirs: title"), "{history}");
+    assert_eq!(stage.json("me", &["show", "bd-1"])["title"], "Uno");
+    let again = stage.json("me", &["import", "-i", "other.jsonl"]);
+    assert_eq!(again["unchanged"], 2);
+}
+
+#[test]
 fn what_cannot_be_imported_is_told_by_line_and_imports_nothing() {
     let stage = Stage::local();
     write(&stage, "bad.jsonl", format!("{ISSUES}{{\"id\":\n\u{1b}[2J\n"));

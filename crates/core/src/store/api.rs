@@ -175,6 +175,14 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// The same for many. A store may save time with them, and no promise.
+    async fn secure_many(&self, paths: &[ObjectPath]) -> Result<(), StoreError> {
+        for path in paths {
+            self.secure(path).await?;
+        }
+        Ok(())
+    }
+
     /// Returns when something below `folder` may have changed, or after `pause`. Stores that can
     /// watch come back early; the others just wait.
     async fn wait(&self, _folder: &Folder, pause: Duration, clock: &dyn Clock) {

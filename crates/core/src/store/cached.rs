@@ -83,6 +83,10 @@ impl Store for Cached {
         self.inner.secure(path).await
     }
 
+    async fn secure_many(&self, paths: &[ObjectPath]) -> Result<(), StoreError> {
+        self.inner.secure_many(paths).await
+    }
+
     async fn wait(&self, folder: &Folder, pause: Duration, clock: &dyn Clock) {
         self.inner.wait(folder, pause, clock).await;
     }

@@ -19,6 +19,7 @@ mod walk;
 mod watch;
 mod way;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -292,6 +293,19 @@ impl Store for DirStore {
         let secured =
             self.root().and_then(|root| create::settle(&way::open_or_make(root, &path.folder())?));
         self.told("making sure of", path.as_str(), secured)
+    }
+
+    async fn secure_many(&self, paths: &[ObjectPath]) -> Result<(), StoreError> {
+        if let Some(kept) = self.keep_many(paths.len()) {
+            return self.told("making sure of what is in", "", kept);
+        }
+        let mut folders = BTreeSet::new();
+        for path in paths {
+            if folders.insert(path.folder()) {
+                self.secure(path).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn wait(&self, folder: &Folder, pause: Duration, clock: &dyn Clock) {

@@ -96,6 +96,10 @@ impl Store for Following {
         self.now().secure(path).await
     }
 
+    async fn secure_many(&self, paths: &[ObjectPath]) -> Result<(), StoreError> {
+        self.now().secure_many(paths).await
+    }
+
     async fn wait(&self, folder: &Folder, pause: Duration, clock: &dyn Clock) {
         self.now().wait(folder, pause, clock).await;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::fields::{DependencyKind, Fields};
-use super::hold::{self, Placed};
+use super::hold::{self, Head, Placed};
 use super::model::{ActName, Task, TaskVersion};
 use super::rules::{self, Refusal};
 use super::verbs::{StepView, Tasks, view};
@@ -48,6 +48,39 @@ impl Tasks<'_> {
             }
             None => self.create_numbered(&state, &draft).await,
         }
+    }
+
+    /// Makes tasks one after the other, and says which are there when one is refused. One of the same
+    /// name and title that this agent has made is that task: the same file can be given again after
+    /// a stop.
+    pub async fn create_all(&self, drafts: Vec<Draft>) -> (Vec<StepView>, Result<(), Error>) {
+        let mut made = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let there = match self.create(draft.clone()).await {
+                Ok(view) => Ok(view),
+                Err(error) => self.made_before(&draft, error).await,
+            };
+            match there {
+                Ok(view) => made.push(view),
+                Err(error) => return (made, Err(error)),
+            }
+        }
+        (made, Ok(()))
+    }
+
+    /// The task that an earlier run has made of this draft, or the error that speaks against it.
+    async fn made_before(&self, draft: &Draft, error: Error) -> Result<StepView, Error> {
+        let (Error::Refused(Refusal::Taken { .. }), Some(id)) = (&error, &draft.id) else {
+            return Err(error);
+        };
+        let Head { version, record, origin, .. } = self.head(id).await?;
+        let task = record.body.task;
+        let is_it = task.created_by == self.session.agent && task.title == draft.title.trim();
+        if !is_it {
+            return Err(error);
+        }
+        hold::secure(self.session, id, version).await?;
+        Ok(view(version, task, origin))
     }
 
     async fn create_numbered(&self, state: &State, draft: &Draft) -> Result<StepView, Error> {

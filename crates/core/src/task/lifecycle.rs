@@ -3,11 +3,14 @@
 
 use super::comment::{Comment, CommentKind};
 use super::fields::Question;
+use super::hold::{self, Head};
 use super::model::{HandoffState, Status, Task};
 use super::rules::{Outcome, Refusal};
 use super::verbs::{Claim, Finish, StepView, Tasks};
 use crate::error::Error;
 use crate::id::TaskId;
+use crate::key::Key;
+use crate::store::ObjectPath;
 
 /// A status that somebody wants a task to have.
 #[derive(Clone, Debug)]
@@ -52,17 +55,26 @@ impl Tasks<'_> {
 
     async fn try_move(&self, id: &TaskId, mv: &Move) -> Result<(), Error> {
         let state = self.session.begin().await?;
-        let task = self.head(id).await?.record.body.task;
+        let Head { version, record, .. } = self.head(id).await?;
+        let task = record.body.task;
         let (from, to) = (task.status, mv.to);
         if !may_move(from, to) && !mv.force {
             return Err(Refusal::Move { task: id.clone(), from, to }.into());
         }
         let is_mine = task.holder.as_ref().is_some_and(|holder| holder.sid == state.sid);
         match to {
-            Status::Claimed if from == to && is_mine => {}
+            // It may be the word of a command that was stopped before it was on the disk.
+            Status::Claimed if from == to && is_mine => {
+                hold::secure(self.session, id, version).await?;
+            }
             Status::Claimed | Status::InProgress => self.take_up(&task, mv).await?,
+            Status::Open if from == to && task.holder.is_none() => {
+                hold::secure(self.session, id, version).await?;
+            }
             Status::Open => self.put_back(&task, mv).await?,
-            Status::Review | Status::Blocked | Status::Closed if from == to => {}
+            Status::Review | Status::Blocked | Status::Closed if from == to => {
+                hold::secure(self.session, id, version).await?;
+            }
             Status::Review => self.finish_with(id, Outcome::Review, mv).await?,
             Status::Blocked => self.finish_with(id, Outcome::Block, mv).await?,
             Status::Closed => self.finish_with(id, Outcome::Complete, mv).await?,
@@ -85,7 +97,6 @@ impl Tasks<'_> {
 
     async fn put_back(&self, task: &Task, mv: &Move) -> Result<(), Error> {
         match task.status {
-            Status::Open if task.holder.is_none() => Ok(()),
             Status::Closed | Status::Blocked | Status::Review => {
                 self.try_reopen(&task.id, mv.reason.clone()).await.map(drop)
             }
@@ -151,7 +162,8 @@ impl Tasks<'_> {
             (Verdict::Rejected, Some(words)) => format!("rejected: {words}"),
         };
         // A command that was stopped on the way has said it already, and may hold the task.
-        let is_said = self.has_answered(&before, &said).await?;
+        let before_it = self.earlier_answer(&before, &said).await?;
+        let is_said = before_it.is_some();
         let is_begun =
             verdict == Verdict::Approved && is_said && self.is_taken_from_review(&before);
         if before.fields.needs_human.is_none() && before.status != Status::Review && !is_begun {
@@ -160,8 +172,13 @@ impl Tasks<'_> {
                 before.status
             )));
         }
-        if !is_said {
-            self.comment(id, Comment::new(CommentKind::Answer, said.clone())).await?;
+        match before_it {
+            // It may have been stopped before it was on the disk.
+            Some(path) => self.session.store.secure(&path).await?,
+            None => {
+                let answer = Comment::new(CommentKind::Answer, said.clone());
+                self.comment(id, answer).await?;
+            }
         }
         if before.fields.needs_human.is_some() {
             self.edit(id, Some(&said), &|task| {
@@ -184,17 +201,21 @@ impl Tasks<'_> {
         Ok(super::verbs::view(head.version, head.record.body.task, head.origin))
     }
 
-    /// Whether this agent has given this answer since the task was put up for one.
-    async fn has_answered(&self, task: &Task, words: &str) -> Result<bool, Error> {
+    /// Where this agent has given this answer since the task was put up for one.
+    async fn earlier_answer(&self, task: &Task, words: &str) -> Result<Option<ObjectPath>, Error> {
         let asked = task.fields.needs_human.as_ref().map(|question| question.at);
         let put_up = task.handoff.as_ref().map(|handoff| handoff.at);
-        let Some(since) = asked.into_iter().chain(put_up).max() else { return Ok(false) };
+        let Some(since) = asked.into_iter().chain(put_up).max() else { return Ok(None) };
         let said = self.comments(&task.id).await?;
-        Ok(said.iter().any(|it| {
+        let found = said.into_iter().find(|it| {
             it.kind == CommentKind::Answer
                 && it.text == words
                 && it.author == self.session.agent.as_str()
                 && it.created_at >= since
+        });
+        Ok(found.map(|it| {
+            let (sid, n) = it.place;
+            self.session.layout.path(&Key::Comment { task: it.task, sid, n })
         }))
     }
 

@@ -13,6 +13,7 @@ pub mod layers;
 pub mod lifecycle;
 pub mod model;
 pub mod query;
+pub(crate) mod restate;
 pub mod rules;
 pub mod segment;
 pub mod verbs;

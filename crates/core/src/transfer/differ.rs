@@ -61,6 +61,13 @@ pub(super) fn keep(task: &mut Task, source: &Map<String, Value>, style: &Style) 
     }
 }
 
+/// The same for a task that was here already and now says what `read` says, which was made of this
+/// source.
+pub(super) fn keep_again(task: &mut Task, source: &Map<String, Value>, read: &Task) {
+    let (_, style) = exported(read);
+    keep(task, source, &style);
+}
+
 /// The fields of a task as they are exported, but for its comments; and how its line was written.
 pub(super) fn exported(task: &Task) -> (Map<String, Value>, Style) {
     let mut out = fields(task);

@@ -8,18 +8,21 @@ use serde_json::{Map, Value};
 
 use super::issue::comment_mark;
 use super::others::{MissingLetters, MissingValues};
-use super::plan::{self, Batch, Conflict, Incoming, Outcome};
+use super::plan::{self, Batch, Conflict, Incoming, Outcome, Resolve};
 use super::read::Reader;
 use super::read::Said;
+use super::settle::Theirs;
 use super::write::{Scribe, Written};
 use crate::error::Error;
 use crate::event::Event;
-use crate::id::{SessionId, TaskId};
+use crate::id::{AgentId, SessionId, TaskId};
 use crate::key::{Key, Room};
 use crate::record;
 use crate::session::Session;
+use crate::session::handle::Listing;
 use crate::store::{Object, ObjectPath};
 use crate::survey;
+use crate::task::hold::Head;
 use crate::task::{ActName, Comment, CommentView, Task, TaskVersion, Tasks};
 
 /// How an import is to go.
@@ -27,6 +30,8 @@ use crate::task::{ActName, Comment, CommentView, Task, TaskVersion, Tasks};
 pub struct Options {
     /// Leave what is here as it is, and do not call it a conflict.
     pub skip_existing: bool,
+    /// Whose word stands where both say something else; nobody's by default.
+    pub resolve: Option<Resolve>,
     /// Say what would happen, and write nothing.
     pub dry_run: bool,
 }
@@ -43,6 +48,8 @@ struct Todo {
     new: Vec<Incoming>,
     /// Of tasks that are here already.
     said: Vec<(TaskId, Said)>,
+    /// What is to say something else.
+    theirs: Vec<Theirs>,
 }
 
 impl<'a> Transfer<'a> {
@@ -64,10 +71,11 @@ impl<'a> Transfer<'a> {
         } else {
             self.session.begin().await?;
         }
-        let mut outcome = Outcome { dry_run: options.dry_run, ..Outcome::default() };
+        let (dry_run, resolution) = (options.dry_run, options.resolve);
+        let mut outcome = Outcome { dry_run, resolution, ..Outcome::default() };
         let Batch { issues, values, letters, files, from, faults, remarks } = batch;
         (outcome.faults, outcome.remarks) = (faults, remarks);
-        let todo = self.compare(issues, options, &mut outcome).await?;
+        let mut todo = self.compare(issues, options, &mut outcome).await?;
         let values = self.compare_values(values, options, &mut outcome).await?;
         let letters = self.compare_letters(letters, &mut outcome).await?;
         outcome.refused = outcome.kind().is_some();
@@ -78,10 +86,15 @@ impl<'a> Transfer<'a> {
             outcome.artifacts = files.len();
             return Ok(outcome);
         }
+        // An import that was stopped has shown it, and may not have had it on the disk.
+        self.session.store.secure_many(&outcome.seen).await?;
+        let theirs = std::mem::take(&mut todo.theirs);
         let mut scribe = Scribe::new(self.session)?;
         let written = self.write_all(&mut scribe, todo, values, letters, &mut outcome).await;
         scribe.finish()?;
         written?;
+        self.settle(theirs, &mut outcome).await?;
+        self.note_ours(&outcome).await;
         if let Some(from) = from {
             self.write_files(&*from, files, &mut outcome).await?;
         }
@@ -119,18 +132,19 @@ impl<'a> Transfer<'a> {
     ) -> Result<Todo, Error> {
         let listing = survey::rooms_in_turn(self.session, Room::Comments, Room::Steps).await?;
         let heads = survey::heads(self.session, &listing).await?;
-        let here: BTreeMap<TaskId, Task> = heads
-            .into_iter()
-            .map(|head| (head.record.body.task.id.clone(), head.record.body.task))
-            .collect();
+        let here: BTreeMap<TaskId, Head> =
+            heads.into_iter().map(|head| (head.record.body.task.id.clone(), head)).collect();
         let mut todo = Todo::default();
-        let mut said = None;
+        let (mut said, mut found) = (None, BTreeSet::new());
         for incoming in issues {
-            let Some(task) = here.get(&incoming.task.id) else {
+            let id = incoming.task.id.clone();
+            let Some(head) = here.get(&id) else {
                 outcome.comments += incoming.said.len();
                 todo.new.push(incoming);
                 continue;
             };
+            let task = &head.record.body.task;
+            found.insert(&task.id);
             let differences = plan::differences(task, &incoming.source);
             if differences.is_empty() {
                 outcome.unchanged += 1;
@@ -138,28 +152,51 @@ impl<'a> Transfer<'a> {
                 outcome.skipped += 1;
                 continue;
             } else {
-                let (id, place) = (incoming.task.id.to_string(), incoming.place);
-                outcome.conflicts.push(Conflict { id, place, differences });
-                continue;
+                let (id, place) = (id.to_string(), incoming.place.clone());
+                let conflict = Conflict::new(id, place, differences);
+                match (options.resolve, other_holder(task, &self.session.agent)) {
+                    (Some(Resolve::Ours), _) => outcome.resolved.push(conflict),
+                    (Some(Resolve::Theirs), None) => {
+                        outcome.resolved.push(conflict.clone());
+                        todo.theirs.push(Theirs::new(head, &incoming, conflict));
+                    }
+                    (resolve, held_by) => {
+                        // Without a decision nobody was asked yet.
+                        let held_by = resolve.and(held_by);
+                        outcome.conflicts.push(Conflict { held_by, ..conflict });
+                        continue;
+                    }
+                }
             }
             if incoming.said.is_empty() {
                 continue;
             }
             if said.is_none() {
-                let known: Vec<&Task> = here.values().collect();
+                let known: Vec<&Task> = here.values().map(task_of).collect();
                 let views = Tasks::new(self.session).read_comments(&listing, &known).await?;
                 said = Some(marks(views));
             }
-            let known = said.as_mut().and_then(|said| said.get_mut(&incoming.task.id));
+            let known = said.as_mut().and_then(|said| said.get_mut(&id));
             let missing = missing(incoming.said, known);
             outcome.comments += missing.len();
-            todo.said.extend(missing.into_iter().map(|said| (incoming.task.id.clone(), said)));
+            todo.said.extend(missing.into_iter().map(|said| (id.clone(), said)));
         }
         outcome.imported = todo.new.len();
+        outcome.seen.extend(self.where_it_lies(&listing, &found));
         let new: Vec<&Incoming> = todo.new.iter().collect();
-        let here: Vec<&Task> = here.values().collect();
+        let here: Vec<&Task> = here.values().map(task_of).collect();
         outcome.remarks.extend(plan::graph_remarks(&here, &new));
         Ok(todo)
+    }
+
+    /// The versions and comments of these tasks.
+    fn where_it_lies(&self, listing: &Listing, tasks: &BTreeSet<&TaskId>) -> Vec<ObjectPath> {
+        let is_theirs = |path: &ObjectPath| match self.session.layout.parse(path) {
+            Some(Key::Step { task, .. } | Key::Comment { task, .. }) => tasks.contains(&task),
+            _ => false,
+        };
+        let paths = listing.objects.iter().map(|row| &row.path);
+        paths.filter(|path| is_theirs(path)).cloned().collect()
     }
 
     async fn write(
@@ -216,6 +253,15 @@ impl<'a> Transfer<'a> {
     }
 }
 
+fn task_of(head: &Head) -> &Task {
+    &head.record.body.task
+}
+
+/// Who else holds a task. What an earlier session of this agent has is its own.
+fn other_holder(task: &Task, me: &AgentId) -> Option<AgentId> {
+    task.holder.as_ref().map(|holder| holder.agent.clone()).filter(|agent| agent != me)
+}
+
 /// The name, when it is a conflict.
 fn judge_late(
     object: &Object,
@@ -231,7 +277,7 @@ fn judge_late(
         outcome.unchanged += 1;
         return Ok(None);
     }
-    outcome.conflicts.push(Conflict { id: task.id.to_string(), place, differences });
+    outcome.conflicts.push(Conflict::new(task.id.to_string(), place, differences));
     Ok(Some(task.id))
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::import::{Options, Transfer};
-use super::plan::{Conflict, Difference, IncomingFile, Letter, Outcome, Remark, Values};
+use super::plan::{Conflict, Difference, IncomingFile, Letter, Outcome, Remark, Resolve, Values};
 use super::write::{Scribe, Written};
 use crate::artifact::{Artifacts, Source, silent};
 use crate::error::{Error, Kind};
@@ -16,7 +16,7 @@ use crate::mail;
 use crate::memory::{self, Memory};
 use crate::store::Store;
 
-/// Values that are still to be written, with the number of the first.
+/// Values that are still to be written, with the version of the first.
 pub(super) type MissingValues = Vec<(Values, usize)>;
 /// Messages that are still to be written, by stream, with the number of the first.
 pub(super) type MissingLetters = BTreeMap<(Mailbox, SessionId), (Number, Vec<Letter>)>;
@@ -31,18 +31,23 @@ impl Transfer<'_> {
         outcome: &mut Outcome,
     ) -> Result<MissingValues, Error> {
         let mut missing = Vec::new();
-        for values in incoming {
+        for mut values in incoming {
             let here = match Memory::new(self.session).history(&values.key).await {
                 Ok(history) => history,
                 Err(error) if error.kind() == Kind::NotFound => Vec::new(),
                 Err(error) => return Err(error),
             };
+            if let Some(newest) = here.last() {
+                let key = Key::Memory { key: values.key.clone(), version: newest.version };
+                outcome.seen.push(self.session.layout.path(&key));
+            }
             let alike =
                 here.iter().zip(&values.values).all(|(here, there)| here.value == there.value);
             if alike && here.len() >= values.values.len() {
                 outcome.unchanged += 1;
             } else if alike {
                 outcome.memories += values.values.len() - here.len();
+                values.values.drain(..here.len());
                 missing.push((values, here.len()));
             } else if options.skip_existing {
                 outcome.skipped += 1;
@@ -53,11 +58,18 @@ impl Transfer<'_> {
                     here: newest(here.last().map(|value| &value.value)),
                     incoming: newest(values.values.last().map(|value| &value.value)),
                 };
-                outcome.conflicts.push(Conflict {
-                    id: format!("memory {}", values.key),
-                    place: values.place,
-                    differences: vec![difference],
-                });
+                let id = format!("memory {}", values.key);
+                let conflict = Conflict::new(id, values.place.clone(), vec![difference]);
+                match options.resolve {
+                    None => outcome.conflicts.push(conflict),
+                    Some(Resolve::Ours) => outcome.resolved.push(conflict),
+                    Some(Resolve::Theirs) => {
+                        outcome.resolved.push(conflict);
+                        // The newest word goes on top; the one before it stays in the history.
+                        values.values.drain(..values.values.len() - 1);
+                        missing.push((values, here.len()));
+                    }
+                }
             }
         }
         Ok(missing)
@@ -70,8 +82,8 @@ impl Transfer<'_> {
     ) -> Result<(), Error> {
         for (values, first) in missing {
             let mut items = Vec::new();
-            for (number, one) in values.values.into_iter().enumerate().skip(first) {
-                let version = number_of(number)?;
+            for (number, one) in values.values.into_iter().enumerate() {
+                let version = number_of(first + number)?;
                 let key = Key::Memory { key: values.key.clone(), version };
                 let by = one.by.unwrap_or_else(|| self.session.agent.clone());
                 let at = one.at.unwrap_or_else(|| self.session.now());
@@ -107,6 +119,10 @@ impl Transfer<'_> {
             let known: BTreeSet<_> =
                 here.iter().map(|(_, at, text)| (*at, text.as_str())).collect();
             let next = here.iter().map(|(n, ..)| n + 1).max().unwrap_or(0);
+            if let Some(n) = next.checked_sub(1) {
+                let key = Key::Message { to: to.clone(), sid: sid.clone(), n };
+                outcome.seen.push(self.session.layout.path(&key));
+            }
             let count = letters.len();
             letters.retain(|letter| !known.contains(&(letter.at, letter.text.as_str())));
             outcome.unchanged += count - letters.len();

@@ -13,6 +13,7 @@ use super::read::{self, Reader, Said};
 use crate::error::Kind;
 use crate::id::{AgentId, MemoryKey, TaskId};
 use crate::record::MAX_DOCUMENT;
+use crate::store::ObjectPath;
 use crate::task::{Graph, Node, Task};
 
 /// What a document takes beside its task, generously.
@@ -90,6 +91,28 @@ pub struct Conflict {
     pub id: String,
     pub place: String,
     pub differences: Vec<Difference>,
+    /// Who holds it here, and so decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<AgentId>,
+    /// Who has changed it since it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<AgentId>,
+}
+
+impl Conflict {
+    pub(super) fn new(id: String, place: String, differences: Vec<Difference>) -> Conflict {
+        Conflict { id, place, differences, held_by: None, changed_by: None }
+    }
+}
+
+/// Whose word stands where both sides say something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolve {
+    /// What is here.
+    Ours,
+    /// What comes in. What was here stays in the history.
+    Theirs,
 }
 
 /// One field, as it is here and as it was to become.
@@ -109,6 +132,11 @@ pub struct Outcome {
     pub imported: usize,
     pub unchanged: usize,
     pub skipped: usize,
+    /// Conflicts that were decided, and how.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resolved: Vec<Conflict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolve>,
     pub comments: usize,
     pub memories: usize,
     pub messages: usize,
@@ -119,6 +147,9 @@ pub struct Outcome {
     pub faults: Vec<Remark>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Remark>,
+    /// What was found here already, of an import maybe that was stopped before it was on the disk.
+    #[serde(skip)]
+    pub(super) seen: Vec<ObjectPath>,
 }
 
 impl Outcome {

@@ -94,6 +94,7 @@ const PLAN: Plan<'_> = &[
             "task::finish",
             "task::lifecycle",
             "task::query",
+            "task::restate",
             "task::verbs",
             "task::wait",
         ],

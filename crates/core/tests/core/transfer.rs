@@ -3,6 +3,7 @@
 mod bundles;
 mod lines;
 mod properties;
+mod resolving;
 mod tools;
 
 use brigade_core::Project;

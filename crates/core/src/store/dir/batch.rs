@@ -30,11 +30,7 @@ impl DirStore {
         &self,
         objects: &[(ObjectPath, Bytes)],
     ) -> Option<Vec<Result<Answer<Put>, Fault>>> {
-        // Whoever watches the calls plays power cuts on what each single sync has kept.
-        if objects.len() < ENOUGH
-            || self.watch.is_watched()
-            || !sys::keeps_all_on_request(&self.root)
-        {
+        if !self.can_keep_all(objects.len()) {
             return None;
         }
         let root = self.root().ok()?;
@@ -90,6 +86,21 @@ impl DirStore {
         let temp = Temp::create(place.folder.at(), &*self.world.entropy)?;
         temp.write(bytes)?;
         Ok(temp)
+    }
+
+    /// Keeps whatever is there already for the price of one wait; `None` where this is not possible,
+    /// or not worth it.
+    pub(super) fn keep_many(&self, count: usize) -> Option<Result<(), Fault>> {
+        if !self.can_keep_all(count) {
+            return None;
+        }
+        let root = self.root().ok()?;
+        Some(keep_all(&root).map_err(unsure))
+    }
+
+    /// Whoever watches the calls plays power cuts on what each single sync has kept.
+    fn can_keep_all(&self, count: usize) -> bool {
+        count >= ENOUGH && !self.watch.is_watched() && sys::keeps_all_on_request(&self.root)
     }
 }
 

@@ -7,9 +7,10 @@ use brigade_core::error::Error;
 use brigade_core::files::Add;
 use brigade_core::glob::FilePattern;
 use brigade_core::task::{
-    Comment, CommentKind, DependencyKind, Draft, Edge, Filter, Sort, Status, Task, Verdict,
+    Comment, CommentKind, Dependency, DependencyKind, Draft, Edge, Filter, Sort, Status, Task,
+    Verdict,
 };
-use brigade_core::transfer::Options;
+use brigade_core::transfer::{Options, Resolve};
 
 use super::scene::{ACTOR, Scene};
 use crate::verbs_support::{claim, heartbeat, id, name, plain};
@@ -19,7 +20,12 @@ pub enum Issue {
     CreateNamed,
     CreateNumbered,
     CreateClaimed,
+    /// `create --file`: several in one go, of which one waits for another.
+    CreateMany,
     Edit,
+    Label,
+    /// `update --status open` of a task that was put up for review.
+    PutBack,
     Comment,
     CommentAgain,
     AskHuman,
@@ -33,6 +39,7 @@ pub enum Issue {
     FilesRelease,
     BoardPost,
     Import,
+    ImportTheirs,
 }
 
 impl Issue {
@@ -42,8 +49,13 @@ impl Issue {
         heartbeat(&actor).await;
         match self {
             Issue::CreateNamed | Issue::CreateNumbered | Issue::CreateClaimed => {}
-            Issue::BoardPost | Issue::FilesAdd | Issue::Import => {}
-            Issue::Edit | Issue::Comment | Issue::AskHuman | Issue::MoveToWork => {
+            Issue::CreateMany | Issue::BoardPost | Issue::FilesAdd | Issue::Import => {}
+            Issue::ImportTheirs => {
+                heartbeat(&developer).await;
+                house.create("design", &developer).await;
+                house.create("api", &developer).await;
+            }
+            Issue::Label | Issue::Edit | Issue::Comment | Issue::AskHuman | Issue::MoveToWork => {
                 heartbeat(&developer).await;
                 house.create("design", &developer).await;
             }
@@ -52,7 +64,7 @@ impl Issue {
                 house.create("design", &developer).await;
                 comment(&actor, "zero").await.unwrap();
             }
-            Issue::Approve | Issue::Reject => {
+            Issue::Approve | Issue::Reject | Issue::PutBack => {
                 claim(&developer, "design").await.unwrap();
                 let review = brigade_core::task::Finish {
                     outcome: brigade_core::task::Outcome::Review,
@@ -87,6 +99,18 @@ impl Issue {
                 let draft = Draft { id, title: "draw it".into(), claim, ..Draft::default() };
                 tasks.create(draft).await.map(drop)
             }
+            Issue::CreateMany => create_many(actor).await,
+            Issue::Label => {
+                let change = |task: &mut Task| {
+                    task.fields.labels.insert("ui".parse().unwrap());
+                    Ok(())
+                };
+                tasks.edit(&design, None, &change).await.map(drop)
+            }
+            Issue::PutBack => {
+                let mv = brigade_core::task::Move { to: Status::Open, force: false, reason: None };
+                tasks.move_to(&design, &mv).await.map(drop)
+            }
             Issue::Edit => {
                 let change = |task: &mut Task| {
                     task.title = "draw it".into();
@@ -112,7 +136,8 @@ impl Issue {
             }
             Issue::FilesRelease => actor.files().release(&[pattern()]).await.map(drop),
             Issue::BoardPost => actor.board().post("one".into(), None, None).await.map(drop),
-            Issue::Import => import(actor).await,
+            Issue::Import => import(actor, None).await,
+            Issue::ImportTheirs => import(actor, Some(Resolve::Theirs)).await,
         }
     }
 
@@ -157,6 +182,12 @@ impl Issue {
             Issue::CreateNumbered => {
                 board.list(&Filter::default(), Sort::Id).iter().any(|it| it.title == "draw it")
             }
+            Issue::CreateMany => {
+                let api = board.get(&id("api"));
+                is(Status::Open) && api.is_some_and(|api| api.fields.dependencies.len() == 1)
+            }
+            Issue::Label => design.is_some_and(|task| task.fields.labels.len() == 1),
+            Issue::PutBack => is(Status::Open),
             Issue::Edit => design.is_some_and(|task| task.title == "draw it"),
             Issue::Comment | Issue::CommentAgain => has_said("one").await,
             Issue::AskHuman => design.is_some_and(|task| task.fields.needs_human.is_some()),
@@ -175,7 +206,7 @@ impl Issue {
                     reader.board().read(&Look { last: 5, ..Look::default() }).await.unwrap();
                 notes.messages.iter().any(|it| it.message == "one")
             }
-            Issue::Import => {
+            Issue::Import | Issue::ImportTheirs => {
                 let api = board.get(&id("api")).is_some_and(|task| task.status == Status::Closed);
                 is(Status::Open) && api && said().await == ["first", "second"]
             }
@@ -189,13 +220,24 @@ async fn comment(actor: &Project, words: &str) -> Result<(), Error> {
     actor.tasks().comment(&id("design"), said).await.map(drop)
 }
 
-async fn import(actor: &Project) -> Result<(), Error> {
+async fn create_many(actor: &Project) -> Result<(), Error> {
+    let draft = |(name, on): (&str, Option<&str>)| {
+        let mut draft = Draft { id: Some(id(name)), title: name.into(), ..Draft::default() };
+        let edges = on.map(|on| Dependency::new(id(on), DependencyKind::Blocks));
+        draft.fields.dependencies.extend(edges);
+        draft
+    };
+    let drafts = [("design", None), ("api", Some("design"))].map(draft);
+    actor.tasks().create_all(drafts.into()).await.1
+}
+
+async fn import(actor: &Project, resolve: Option<Resolve>) -> Result<(), Error> {
     let lines = r#"{"id":"design","title":"draw it","status":"open","priority":1,"issue_type":"task","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z","comments":[{"id":1,"author":"ada","text":"first","created_at":"2026-01-02T00:00:00Z"},{"id":2,"author":"bob","text":"second","created_at":"2026-01-03T00:00:00Z"}]}
 {"id":"api","title":"say it","status":"closed","priority":2,"issue_type":"task","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-04T00:00:00Z","closed_at":"2026-01-04T00:00:00Z"}
 "#;
     let transfer = actor.transfer();
     let batch = transfer.lines(&mut lines.as_bytes())?;
-    let outcome = transfer.import(batch, Options::default()).await?;
+    let outcome = transfer.import(batch, Options { resolve, ..Options::default() }).await?;
     assert!(outcome.conflicts.is_empty() && outcome.faults.is_empty(), "{outcome:?}");
     Ok(())
 }

@@ -61,7 +61,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    pub const ALL: [Verb; 45] = [
+    pub const ALL: [Verb; 49] = [
         Verb::Init,
         Verb::Hello,
         Verb::Heartbeat,
@@ -93,7 +93,10 @@ impl Verb {
         Verb::Issue(Issue::CreateNamed),
         Verb::Issue(Issue::CreateNumbered),
         Verb::Issue(Issue::CreateClaimed),
+        Verb::Issue(Issue::CreateMany),
         Verb::Issue(Issue::Edit),
+        Verb::Issue(Issue::Label),
+        Verb::Issue(Issue::PutBack),
         Verb::Issue(Issue::Comment),
         Verb::Issue(Issue::CommentAgain),
         Verb::Issue(Issue::AskHuman),
@@ -107,6 +110,7 @@ impl Verb {
         Verb::Issue(Issue::FilesRelease),
         Verb::Issue(Issue::BoardPost),
         Verb::Issue(Issue::Import),
+        Verb::Issue(Issue::ImportTheirs),
     ];
 
     /// What has to be there before.
@@ -182,7 +186,8 @@ impl Verb {
 
     pub async fn act(self, actor: &Project, pages: &Pages) -> Result<(), Error> {
         match self {
-            Verb::Issue(issue) => issue.act(actor).await,
+            // All verbs stand in one future, which would be large for a stack.
+            Verb::Issue(issue) => Box::pin(issue.act(actor)).await,
             Verb::Archive => {
                 let wish = Archive { older_than: Duration::ZERO, dry_run: false };
                 actor.tasks().archive(&wish).await.map(drop)
@@ -266,18 +271,11 @@ impl Verb {
     }
 
     /// Run again, it may only look, and say that all is done: mail that comes back unread and a hold
-    /// of a session that has ended are read, and taken back, once more. Known gap: an import that
-    /// is run again believes the tasks that it finds, and an answer its comment; neither syncs what
-    /// a stopped run has put.
+    /// of a session that has ended are read, and taken back, once more.
     pub fn finds_nothing_left_to_do(self) -> bool {
         matches!(
             self,
-            Verb::Inbox
-                | Verb::InboxDelete
-                | Verb::SignOff
-                | Verb::Reclaim
-                | Verb::Archive
-                | Verb::Issue(Issue::Import | Issue::Approve | Issue::Reject)
+            Verb::Inbox | Verb::InboxDelete | Verb::SignOff | Verb::Reclaim | Verb::Archive
         )
     }
 
