@@ -26,27 +26,27 @@ use crate::verbs_support::{
 const A_DAY: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// A session for which no log needs to be left alone: each act looks twice.
-fn hasty(house: &House, who: &str) -> Project {
+pub fn hasty(house: &House, who: &str) -> Project {
     hasty_through(house, house.store.clone(), who)
 }
 
-fn hasty_through(house: &House, store: Arc<dyn Store>, who: &str) -> Project {
+pub fn hasty_through(house: &House, store: Arc<dyn Store>, who: &str) -> Project {
     let session = house.session(store, who, &ram_state());
     Project::new(session.with_quiet(Duration::ZERO))
 }
 
-async fn archive(who: &Project) -> Archiving {
+pub async fn archive(who: &Project) -> Archiving {
     let wish = Archive { older_than: Duration::ZERO, dry_run: false };
     who.tasks().archive(&wish).await.unwrap()
 }
 
-async fn say(who: &Project, task: &str, words: &str) {
+pub async fn say(who: &Project, task: &str, words: &str) {
     let said = Comment::new(CommentKind::Comment, words);
     who.tasks().comment(&id(task), said).await.unwrap();
 }
 
 /// A task that was worked on, reviewed, opened again and closed.
-async fn worked_on(who: &Project, task: &str) {
+pub async fn worked_on(who: &Project, task: &str) {
     claim(who, task).await.unwrap();
     say(who, task, &format!("about {task}")).await;
     complete(who, task).await.unwrap();
@@ -57,7 +57,7 @@ async fn worked_on(who: &Project, task: &str) {
 }
 
 /// What a reader sees, but for what only archiving changes.
-async fn seen(who: &Project) -> Value {
+pub async fn seen(who: &Project) -> Value {
     let tasks = who.tasks();
     let board = tasks.board().await.unwrap();
     let mut details = Vec::new();
@@ -107,7 +107,7 @@ fn forget_where(value: &mut Value) {
     }
 }
 
-async fn rows(house: &House, task: &str) -> Vec<String> {
+pub async fn rows(house: &House, task: &str) -> Vec<String> {
     let mut rows = house.keys(&Room::StepLog(id(task))).await;
     rows.extend(house.keys(&Room::CommentsOn(id(task))).await);
     rows.iter().map(|path| path.as_str().rsplit('/').next().unwrap().to_owned()).collect()

@@ -20,19 +20,19 @@ const AZURITE_ACCOUNT: &str = "devstoreaccount1";
 const AZURITE_KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-struct Server {
+pub struct Server {
     place: Place,
     keys: Credentials,
     wrong_keys: Credentials,
 }
 
 #[allow(clippy::disallowed_methods, reason = "which servers there are is told by the environment")]
-fn variable(name: &str) -> Option<String> {
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
 /// The server behind a variable; says aloud when there is none.
-fn server(name: &str, address: &str) -> Option<Server> {
+pub fn server(name: &str, address: &str) -> Option<Server> {
     let Some(endpoint) = variable(name) else {
         eprintln!("skipped: no real server, because {name} is not set (see .ci/run)");
         return None;
@@ -60,16 +60,20 @@ fn server(name: &str, address: &str) -> Option<Server> {
 }
 
 impl Server {
-    fn store(&self) -> Arc<dyn Store> {
+    pub fn address(&self) -> String {
+        self.place.address.to_string()
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
         open(&self.place, &self.keys, testing::real_world()).unwrap()
     }
 
-    async fn make(&self) -> Created {
+    pub async fn make(&self) -> Created {
         create_place(&self.place, &self.keys, testing::real_world()).await.unwrap()
     }
 
     /// The same server, another bucket.
-    fn elsewhere(&self, address: &str) -> Server {
+    pub fn elsewhere(&self, address: &str) -> Server {
         let place = Place { address: address.parse().unwrap(), ..self.place.clone() };
         Server { place, keys: self.keys.clone(), wrong_keys: self.wrong_keys.clone() }
     }
