@@ -48,7 +48,7 @@ def measure(bench: Bench) -> dict:
     with Delay(bench.endpoint) as delay:
         for size in SIZES_FULL if bench.full else SIZES:
             subject = bench.through("brigade", delay.endpoint)
-            _fill(subject, bench.endpoint, size)
+            fill_bucket(subject, bench.endpoint, size)
             rows += [{"who": "brigade", "size": size, **row} for row in _looks(subject, delay, LOOKS, size)]
             bench.forget()
         peer = bench.through("tracecraft", delay.endpoint)
@@ -60,8 +60,8 @@ def measure(bench: Bench) -> dict:
     return {"rows": rows}
 
 
-def _fill(subject: Subject, endpoint: str, size: int) -> None:
-    """Made in a folder, and put behind the proxy object by object."""
+def fill_bucket(subject: Subject, endpoint: str, size: int, rooms: tuple = ("",)) -> None:
+    """Made in a folder, and put behind the proxy object by object; only what is in these rooms."""
     root = subject.folder / "filled"
     fill(root, size)
     near = threading.local()
@@ -77,7 +77,7 @@ def _fill(subject: Subject, endpoint: str, size: int) -> None:
         if answer.status != 200:
             raise RuntimeError(f"moto refused {key}: {answer.status}")
 
-    paths = [path for path in root.rglob("*") if path.is_file()]
+    paths = [path for room in rooms for path in (root / room).rglob("*") if path.is_file()]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(put, paths))
 

@@ -43,12 +43,12 @@ class Cost:
     peak_kib: int
 
 
-def timed(command: Command, out: Path) -> Ran:
+def timed(command: Command, out: Path, patience_s: int = PATIENCE_S) -> Ran:
     """Runs one process: from just before its start to its end as the parent sees it."""
     os.chdir(command.cwd)
     started = time.perf_counter_ns()
     pid = _spawn(command, out, os.O_TRUNC)
-    code = _wait(pid)
+    code = _wait(pid, patience_s)
     ms = (time.perf_counter_ns() - started) / 1e6
     return Ran(code, started / 1e6, ms, out.read_text(errors="replace"))
 
@@ -118,15 +118,15 @@ def _spawn(command: Command, out: Path, flag: int) -> int:
     return os.posix_spawn(command.argv[0], command.argv, command.env, file_actions=actions)
 
 
-def _wait(pid: int) -> int:
+def _wait(pid: int, patience_s: int = PATIENCE_S) -> int:
     """The exit code; a process that does not end in time is killed and the run fails."""
 
     def give_up(*_):
         os.kill(pid, signal.SIGKILL)
-        raise TimeoutError(f"process {pid} ran longer than {PATIENCE_S} s")
+        raise TimeoutError(f"process {pid} ran longer than {patience_s} s")
 
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE_S)
+    signal.alarm(patience_s)
     _, status = os.waitpid(pid, 0)
     signal.alarm(0)
     return os.waitstatus_to_exitcode(status)

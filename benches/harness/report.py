@@ -238,6 +238,28 @@ A whole project out into one file of issues, and that file into an empty project
 {table(["Tasks", "export", "import"], imports)}"""
 
 
+def _issue_requests(data: dict) -> str:
+    verbs = list(dict.fromkeys(verb for row in data["rows"] for verb in row["asked"]))
+    merged: dict[tuple, dict] = {}
+    for row in data["rows"]:
+        merged.setdefault((row["size"], row["cache"]), {}).update(row["asked"])
+    cells = [
+        [f"{size:,}", cache, *(_asked(asked.get(verb)) for verb in verbs)]
+        for (size, cache), asked in merged.items()
+    ]
+    return f"""## Requests of the issue verbs
+
+Of one command in a session that is at work, in a bucket with so many tasks, counted by a proxy in front of moto. *Cold* is with an empty cache folder. A page of a listing has a thousand rows; what was listed is fetched once for each machine. `import` brings the tasks into an empty project, `import again` the same file once more.
+
+{table(["Tasks", "Cache", *verbs], cells)}"""
+
+
+def _asked(asked: dict | None) -> str:
+    if asked is None:
+        return "–"
+    return " ".join(f"{count:,} {what}" for what, count in asked.items()) or "none"
+
+
 def _latency(data: dict) -> str:
     late = sorted({row["late_ms"] for row in data["rows"]})
     looks: dict[tuple, dict[int, dict]] = {}
@@ -364,6 +386,7 @@ SECTIONS = {
     "throughput": _throughput,
     "growth": _growth,
     "issues": _issues,
+    "requests": _issue_requests,
     "latency": _latency,
     "replay": _replay,
     "sessions": _sessions,

@@ -29,12 +29,12 @@ class Subject:
     # Of the server's test user; a mock takes any.
     keys: tuple[str, str] = ("bench", "bench")
 
-    def init(self) -> "Subject":
+    def init(self, *more: str) -> "Subject":
         """Sets the project up in a fresh bucket or folder."""
         self.project.mkdir(parents=True)
         (self.folder / "home").mkdir()
         (self.folder / "out").mkdir()
-        words = ["init", "--project", PROJECT, "--agent", "alpha"]
+        words = ["init", "--project", PROJECT, "--agent", "alpha", *more]
         if self.endpoint:
             words += ["--endpoint", self.endpoint, "--bucket", self.bucket]
         self.must("alpha", *words)

@@ -1,18 +1,24 @@
 """What the proofs share: the two programs, places to work in, and the results files."""
 
+import ctypes
 import datetime
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.figures import RESULTS, as_text
 from harness.machine import ROOT, commit, hardware
+from harness.subjects import CEPH_KEYS
 
 PROJECT = "proof"
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,58 @@ class Place:
 
     def forget(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def stores() -> list[tuple]:
+    """The directory, and the servers that somebody has started: name, endpoint, keys."""
+    found = [("directory", None, ("", ""))]
+    if moto := os.environ.get("BRIGADE_TEST_S3"):
+        found.append(("moto", moto, ("proof", "proof")))
+    else:
+        print("  moto: skipped; BRIGADE_TEST_S3 names none")
+    if ceph := os.environ.get("BRIGADE_TEST_S3_ALSO"):
+        found.append(("Ceph", ceph, CEPH_KEYS))
+    else:
+        print("  Ceph: skipped; BRIGADE_TEST_S3_ALSO names none")
+    return found
+
+
+def fork(work: Callable, *args) -> int:
+    """A process that does this and ends, or ends with us; with 1 when it fails."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            work(*args)
+            code = 0
+        except Exception:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return pid
+
+
+def run_for(argv: tuple[str, ...] | list[str], env: dict, out: Path, life: float | None) -> int:
+    """The exit code of one command, killed -9 after `life` seconds if it is given and still there."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(out), flags, 0o600),
+        # What is told beside the answer is not part of the document.
+        (os.POSIX_SPAWN_OPEN, 2, str(beside(out)), flags, 0o600),
+    ]
+    pid = os.posix_spawn(argv[0], argv, env, file_actions=actions)
+    if life is not None:
+        time.sleep(life)
+        # Not yet waited for, so the id is still its own, running or not.
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def beside(out: Path) -> Path:
+    return out.with_suffix(".err")
 
 
 def save(proof: str, programs: Programs, options: list[str], began: float, data: dict) -> Path:

@@ -12,7 +12,7 @@ from harness.figures import percentile
 from harness.races import AGENTS, race
 from harness.subjects import Subject
 
-from .common import Programs
+from .common import Programs, stores
 
 RACES, SHORT_RACES, SHORT_AGENTS = 200, 4, [2, 8, 32]
 SHARES = 8
@@ -20,10 +20,9 @@ COUNTED = ("one_winner", "false_losses", "other_ends")
 
 
 def prove(work, programs: Programs, short: bool, until: float) -> dict:
-    stores = _stores()
+    asked = [(work, programs, store, short, until) for store in stores()]
     # The stores do not know of each other; a waiting server leaves the cores to the others.
-    with multiprocessing.get_context("fork").Pool(len(stores)) as pool:
-        asked = [(work, programs, store, short, until) for store in stores]
+    with multiprocessing.get_context("fork").Pool(len(asked)) as pool:
         rows = [row for rows in pool.starmap(_on_one_store, asked) for row in rows]
     return {"wanted": SHORT_RACES if short else RACES, "rows": rows}
 
@@ -79,18 +78,3 @@ def wrong(data: dict) -> list[str]:
         for row in data["rows"]
         if row["one_winner"] != row["races"] or row["false_losses"] or row["other_ends"]
     ]
-
-
-def _stores() -> list[tuple]:
-    """The directory, and the servers that somebody has started."""
-    stores = [("directory", None, ("", ""))]
-    if moto := os.environ.get("BRIGADE_TEST_S3"):
-        stores.append(("moto", moto, ("proof", "proof")))
-    else:
-        print("  moto: skipped; BRIGADE_TEST_S3 names none")
-    if ceph := os.environ.get("BRIGADE_TEST_S3_ALSO"):
-        # The test user of .ci/servers/ceph.
-        stores.append(("Ceph", ceph, ("AKIALOCALTEST", "SKSKSKSKSKSK")))
-    else:
-        print("  Ceph: skipped; BRIGADE_TEST_S3_ALSO names none")
-    return stores

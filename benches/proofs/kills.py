@@ -5,7 +5,6 @@ no visible file may be torn, and `brigade doctor` must find nothing broken.
 """
 
 import collections
-import ctypes
 import hashlib
 import json
 import os
@@ -14,20 +13,19 @@ import signal
 import time
 from pathlib import Path
 
-from .common import Place, Programs
+from .common import Place, Programs, beside, fork, run_for
 
 AGENTS, KILLS, SHORT_KILLS = 16, 10_000, 160
 # A command in this crowd takes some tens of milliseconds; a share of them is left alone.
 LONGEST_S, SPARED = 0.06, 0.3
 BODY = 100_000
-PR_SET_PDEATHSIG = 1
 
 
 def prove(work, programs: Programs, short: bool, until: float) -> dict:
     place = Place(work / "kills", programs).init()
     (place.folder / "bodies").mkdir()
     share = (SHORT_KILLS if short else KILLS) // AGENTS
-    workers = [_fork(place, number, share, until) for number in range(AGENTS)]
+    workers = [fork(_work, place, number, share, until) for number in range(AGENTS)]
     rows = []
     for number, pid in enumerate(workers):
         _, status = os.waitpid(pid, 0)
@@ -55,19 +53,6 @@ def wrong(data: dict) -> list[str]:
     return bad
 
 
-def _fork(place: Place, number: int, kills: int, until: float) -> int:
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            _work(place, number, kills, until)
-            code = 0
-        finally:
-            os._exit(code)
-    return pid
-
-
 def _work(place: Place, number: int, kills: int, until: float) -> None:
     """One agent: command after command until so many of them were killed."""
     chance, agent = random.Random(os.urandom(8)), f"agent-{number}"
@@ -79,7 +64,7 @@ def _work(place: Place, number: int, kills: int, until: float) -> None:
             act += 1
             verb, words, leaves = _draw(chance, place, number, act, held)
             life = None if chance.random() < SPARED else chance.uniform(0, LONGEST_S)
-            code = _run([str(place.programs.brigade), *words, "--json"], env, out, life)
+            code = run_for([str(place.programs.brigade), *words, "--json"], env, out, life)
             done += code == -signal.SIGKILL
             text = out.read_text()
             row = {"agent": agent, "verb": verb, "code": code, "said_done": _is_done(text)}
@@ -88,13 +73,9 @@ def _work(place: Place, number: int, kills: int, until: float) -> None:
             elif verb == "complete":
                 held = None
             if code not in (0, -signal.SIGKILL):
-                row["said"] = text[-400:] + _beside(out).read_text()[-400:]
+                row["said"] = text[-400:] + beside(out).read_text()[-400:]
             row["leaves"] = [agent, *leaves] if leaves else None
             acts.write(json.dumps(row) + "\n")
-
-
-def _beside(out: Path) -> Path:
-    return out.with_suffix(".err")
 
 
 def _is_done(text: str) -> bool:
@@ -132,23 +113,6 @@ def _draw(chance, place: Place, number: int, act: int, held: str | None) -> tupl
             return "artifact upload", words, (name, hashlib.sha256(body).hexdigest())
         case _:
             return "inbox", ["inbox", "--new"], None
-
-
-def _run(argv: list[str], env: dict, out: Path, life: float | None) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(out), flags, 0o600),
-        # What is told beside the answer is not part of the document.
-        (os.POSIX_SPAWN_OPEN, 2, str(_beside(out)), flags, 0o600),
-    ]
-    pid = os.posix_spawn(argv[0], argv, env, file_actions=actions)
-    if life is not None:
-        time.sleep(life)
-        # Not yet waited for, so the id is still its own, running or not.
-        os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status)
 
 
 def _judge(place: Place, rows: list[dict]) -> dict:

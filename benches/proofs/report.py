@@ -35,6 +35,23 @@ Processes of the release binary claim one task at one moment, {rows[0]["races"]}
 {table(head, cells)}{_source("grid", results)}"""
 
 
+def _drain(results: dict) -> str:
+    rows = results["data"]["rows"]
+    cells = [
+        [row["subject"], row["agents"], *(f"{row[key]:,}" for key in (
+            "tasks", "closed", "not_once", "before_its_time", "unacknowledged", "commands", "kills",
+            "died", "takeovers")), f"{row['seconds']:.0f}", row["doctor"]]
+        for row in rows
+    ]  # fmt: skip
+    head = ["Where", "Agents", "Tasks", "Closed", "Not once", "Before its time", "Told and not so",
+            "Commands", "Killed", "Dead holders", "Takeovers", "Seconds", "Doctor"]  # fmt: skip
+    return f"""### Draining a graph
+
+So many processes at once empty a graph in which each task waits for up to three earlier ones: `next --claim`, `complete`, again. Every eighth command is killed -9 at a random moment and its agent comes back; and now and then the agent is dead for good while it holds a task, which is free again when its lease of {results["data"]["ttl"]} has ended. What happened is read from the store. *Not once* is a task that was completed never or twice; *before its time* one that was held before all that it waits for was closed; *told and not so* a completion that an agent was told of and that is not its own in the store.
+
+{table(head, cells)}{_source("drain", results)}"""
+
+
 def _faults(results: dict) -> str:
     data = results["data"]
     fired = ", ".join(f"{name} {times:,}" for name, times in sorted(data["fired"].items()))
@@ -125,6 +142,6 @@ def _source(name: str, results: dict) -> str:
 
 
 SECTIONS = {
-    "grid": _grid, "faults": _faults, "mail": _mail, "kills": _kills, "soak": _soak,
+    "grid": _grid, "drain": _drain, "faults": _faults, "mail": _mail, "kills": _kills, "soak": _soak,
     "simulation": _simulation,
 }  # fmt: skip
