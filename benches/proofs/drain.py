@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import random
+import shutil
 import signal
 import statistics
 import time
@@ -74,6 +75,7 @@ def _on_one_store(work, programs: Programs, store: tuple, agents: int, tasks: in
         "subject": subject.name, "agents": agents, "tasks": tasks, "seconds": round(seconds, 1),
         **_told(rows), **_judge(subject, rows), "doctor": _doctor(subject),
     }  # fmt: skip
+    shutil.rmtree(folder, ignore_errors=True)
     print(f"  {subject.name}: {row['closed']} of {tasks} in {seconds:.0f} s", flush=True)
     return row
 
@@ -107,7 +109,7 @@ def _acts(subject: Subject, number: int) -> Path:
 def _work(subject: Subject, number: int) -> None:
     """One place among the agents: whoever dies there for good is followed by another one."""
     os.chdir(subject.project)
-    with _acts(subject, number).open("w") as acts:
+    with _acts(subject, number).open("w", buffering=1) as acts:
         place = Worker(subject, number, acts)
         while not (subject.folder / "over").exists():
             place.turn()
