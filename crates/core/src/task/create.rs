@@ -34,13 +34,18 @@ pub struct Draft {
 impl Tasks<'_> {
     /// Makes a task. One request when the next number is known and nothing is depended on.
     pub async fn create(&self, draft: Draft) -> Result<StepView, Error> {
+        self.create_beside(draft, &[]).await
+    }
+
+    /// The same next to tasks that this command has just made: these need not be looked for.
+    async fn create_beside(&self, draft: Draft, made: &[StepView]) -> Result<StepView, Error> {
         let title = checked_title(&draft.title)?;
         let draft = Draft { title, ..draft };
         let state = self.session.begin().await?;
         if draft.claim {
             self.allow_claims(&state)?;
         }
-        self.check_dependencies(&draft).await?;
+        self.check_dependencies(&draft, made).await?;
         match &draft.id {
             Some(id) => {
                 let made = self.make(&state, id, &draft).await?;
@@ -56,7 +61,7 @@ impl Tasks<'_> {
     pub async fn create_all(&self, drafts: Vec<Draft>) -> (Vec<StepView>, Result<(), Error>) {
         let mut made = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let there = match self.create(draft.clone()).await {
+            let there = match self.create_beside(draft.clone(), &made).await {
                 Ok(view) => Ok(view),
                 Err(error) => self.made_before(&draft, error).await,
             };
@@ -149,15 +154,18 @@ impl Tasks<'_> {
     }
 
     /// What a new task depends on must be there, and must be closed when it is taken at once.
-    async fn check_dependencies(&self, draft: &Draft) -> Result<(), Error> {
+    async fn check_dependencies(&self, draft: &Draft, made: &[StepView]) -> Result<(), Error> {
         let mut open = Vec::new();
         let edges = &draft.fields.dependencies;
         let named: BTreeSet<&TaskId> = edges.iter().map(|edge| &edge.on).collect();
+        let is_made = |id: &TaskId| made.iter().any(|view| view.task.id == *id);
         for on in named {
             if draft.id.as_ref() == Some(on) {
                 return Err(Refusal::Circle { task: on.clone(), circle: vec![on.clone()] }.into());
             }
-            self.head(on).await?;
+            if !is_made(on) {
+                self.head(on).await?;
+            }
         }
         if draft.claim {
             for edge in edges {
