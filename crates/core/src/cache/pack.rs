@@ -87,7 +87,8 @@ impl Packs {
     /// Keeps what the store gave for this row.
     pub fn add(&self, row: &Listed, answer: &Answer<Option<Object>>) {
         let (Some(object), Some(now)) = (&answer.value, answer.store_time) else { return };
-        let as_listed = object.modified == row.modified && object.bytes.len() as u64 == row.size;
+        let same_time = super::is_as_listed(object.modified, row.modified);
+        let as_listed = same_time && object.bytes.len() as u64 == row.size;
         let old = now.duration_since(row.modified) >= YOUNG;
         if !as_listed || !old || object.bytes.len() > MOST_OBJECT {
             return;

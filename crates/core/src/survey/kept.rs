@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::cache::{Drawer, In, Out};
+use crate::cache::{Drawer, In, Out, is_as_listed};
 use crate::clock::Entropy;
 use crate::hlc::Hlc;
 use crate::id::{AgentId, Nonce, SessionId, TaskId};
@@ -110,7 +110,7 @@ pub(super) fn keep(
     for (row, head) in heads {
         let old = told.duration_since(row.modified) >= YOUNG;
         let signed = head.origin.standing != Standing::Unsigned;
-        if signed || !old || head.modified != row.modified {
+        if signed || !old || !is_as_listed(head.modified, row.modified) {
             continue;
         }
         out.text(row.path.as_str());

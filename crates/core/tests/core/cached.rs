@@ -5,15 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use brigade_core::Project;
 use brigade_core::cache::Drawer;
 use brigade_core::history::Filter as Wanted;
-use brigade_core::store::Store;
 use brigade_core::store::cached::Cached;
 use brigade_core::store::counted::{Counted, Counts};
+use brigade_core::store::{
+    Answer, Body, If, List, Object, ObjectPath, Page, Put, Store, StoreError,
+};
 use brigade_core::task::{Filter, Sort};
 use brigade_core::testing::TestEntropy;
 use brigade_core::usage::Usage;
+use bytes::Bytes;
+use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -165,8 +170,72 @@ proptest! {
     }
 }
 
+/// A server whose listings tell milliseconds, and whose answers the whole seconds of HTTP.
+#[derive(Debug)]
+struct HttpDates(Arc<dyn Store>);
+
+#[async_trait]
+impl Store for HttpDates {
+    async fn get(&self, path: &ObjectPath) -> Result<Answer<Option<Object>>, StoreError> {
+        let mut answer = self.0.get(path).await?;
+        if let Some(object) = &mut answer.value {
+            object.modified = Timestamp::from_second(object.modified.as_second()).unwrap();
+        }
+        Ok(answer)
+    }
+
+    async fn put(
+        &self,
+        path: &ObjectPath,
+        body: Bytes,
+        condition: If,
+    ) -> Result<Answer<Put>, StoreError> {
+        self.0.put(path, body, condition).await
+    }
+
+    async fn list(&self, ask: &List) -> Result<Answer<Page>, StoreError> {
+        self.0.list(ask).await
+    }
+
+    async fn delete(&self, path: &ObjectPath) -> Result<Answer<()>, StoreError> {
+        self.0.delete(path).await
+    }
+
+    async fn put_body(&self, path: &ObjectPath, body: Body) -> Result<Answer<u64>, StoreError> {
+        self.0.put_body(path, body).await
+    }
+
+    async fn get_body(&self, path: &ObjectPath) -> Result<Answer<Option<Body>>, StoreError> {
+        self.0.get_body(path).await
+    }
+
+    fn place(&self) -> String {
+        self.0.place()
+    }
+}
+
 const NONE: Counts =
     Counts { get: 0, put_absent: 0, put_always: 0, list: 0, delete: 0, put_body: 0, get_body: 0 };
+
+#[tokio::test(start_paused = true)]
+async fn what_a_listing_dates_to_the_millisecond_is_kept_too() {
+    let (house, place) = (House::new().await, tempfile::tempdir().unwrap());
+    let ada = house.agent("ada");
+    for task in 0..40 {
+        house.pass(Duration::from_millis(137));
+        claim(&ada, &format!("t-{task}")).await.unwrap();
+    }
+    house.pass(OLD);
+    let store = Counted::new(Arc::new(HttpDates(house.store.clone())));
+    let look = async || {
+        let before = store.counts();
+        let who = viewer(&house, Arc::new(store.clone()), Some(place.path()));
+        who.tasks().board().await.unwrap();
+        (store.counts() - before).get
+    };
+    assert!(look().await > 40);
+    assert_eq!(look().await, 1);
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_second_look_lists_and_reads_what_changed() {
