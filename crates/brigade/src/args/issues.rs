@@ -105,7 +105,7 @@ pub struct Update {
     #[arg(long, value_name = "LABEL", value_delimiter = ',')]
     pub remove_label: Vec<Word>,
     /// Even where there is no such move, or somebody else holds it; say why
-    #[arg(long, requires = "reason")]
+    #[arg(long)]
     pub force: bool,
     /// Why; stays with the task
     #[arg(long, short = 'm', value_name = "WHY")]

@@ -220,7 +220,11 @@ pub async fn update(ctx: &Context, args: args::Update) -> Result<(), Error> {
         task.fields.labels.retain(|label| !args.remove_label.contains(label));
         Ok(())
     };
-    let mv = args.status.map(|to| Move { to, force: args.force, reason: args.reason.clone() });
+    let reason = match (&args.reason, args.force) {
+        (None, true) => Some(unasked_reason(ctx)?),
+        (reason, _) => reason.clone(),
+    };
+    let mv = args.status.map(|to| Move { to, force: args.force, reason });
     each(ctx, "Updated", &args.ids, async |project, id| {
         let mut view = None;
         if edits {
@@ -232,6 +236,14 @@ pub async fn update(ctx: &Context, args: args::Update) -> Result<(), Error> {
         view.ok_or_else(|| Error::Usage("nothing was asked for".into()))
     })
     .await
+}
+
+/// Whoever forces something says why. A user of .track cannot: that tool has no word for it.
+fn unasked_reason(ctx: &Context) -> Result<String, Error> {
+    match ctx.report.program() {
+        "track" => Ok("forced with track, which asks for no reason".into()),
+        _ => Err(Error::Usage("--force needs --reason: say why, it stays with the task".into())),
+    }
 }
 
 fn labels(text: &str) -> Result<BTreeSet<Word>, Error> {

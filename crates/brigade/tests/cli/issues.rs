@@ -132,7 +132,7 @@ fn real_quick_start_of_track_runs_as_written() {
         assert!(shown.contains("Found root cause in token_refresh()"), "{shown}");
         let listed = at(&["list"]).ok().out;
         assert!(listed.starts_with("T-0001 Fix auth bug [P1, in_progress, Assignee: agent-alpha]"));
-        // The lifecycle is kept, and --force goes past it with a reason.
+        // The lifecycle is kept, and --force goes past it.
         at(&["create", "--title", "Later", "--depends-on", "T-0001", "-l", "backend"]).ok();
         let waits = at(&["claim", "T-0002", "--agent", "agent-beta"]);
         assert_eq!((waits.code, waits.err.contains("waits for T-0001")), (6, true), "{waits:?}");
@@ -145,18 +145,13 @@ fn real_quick_start_of_track_runs_as_written() {
             1
         );
         assert!(!at(&["list"]).ok().out.contains("T-0001"), "done ones are hidden");
-        at(&[
-            "update",
-            "T-0002",
-            "--status",
-            "done",
-            "--agent",
-            "agent-beta",
-            "--force",
-            "--reason",
-            "not needed",
-        ])
-        .ok();
+        // As it is typed there; under its own name brigade asks why.
+        let forced = ["update", "T-0002", "--status", "done", "--agent", "agent-beta", "--force"];
+        let mut brigade = stage.command("", &forced);
+        let unasked = Said::of(brigade.current_dir(&folder).output().expect("it runs"));
+        assert_eq!((unasked.code, unasked.err.contains("--reason")), (2, true), "{unasked:?}");
+        at(&forced).ok();
+        assert!(at(&["show", "T-0002"]).ok().out.contains("Status: closed"));
         at(&["deregister", "--agent", "agent-alpha", "--release-tickets"]).ok();
     }
 }
