@@ -244,7 +244,7 @@ def _issue_requests(data: dict) -> str:
     for row in data["rows"]:
         merged.setdefault((row["size"], row["cache"]), {}).update(row["asked"])
     cells = [
-        [f"{size:,}", cache, *(_asked(asked.get(verb)) for verb in verbs)]
+        [f"{size:,}", cache, *(_kinds(asked.get(verb)) for verb in verbs)]
         for (size, cache), asked in merged.items()
     ]
     return f"""## Requests of the issue verbs
@@ -254,7 +254,7 @@ Of one command in a session that is at work, in a bucket with so many tasks, cou
 {table(["Tasks", "Cache", *verbs], cells)}"""
 
 
-def _asked(asked: dict | None) -> str:
+def _kinds(asked: dict | None) -> str:
     if asked is None:
         return "–"
     return " ".join(f"{count:,} {what}" for what, count in asked.items()) or "none"
