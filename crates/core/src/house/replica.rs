@@ -1,6 +1,6 @@
 //! A copy that is carried on: whatever is put in the project is put there a moment later. The place of a
 //! copy is closed by a note from its first moment, like one that a project has left, so nothing that
-//! anybody else puts there ever counts (decision 0019).
+//! anybody else puts there ever counts (decision 0018).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
