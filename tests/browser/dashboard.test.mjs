@@ -217,8 +217,10 @@ test("a transcript is on its task's page, beside the replay, and grows as it is 
   const faults = watchOver(page, stage.url);
   stage.say(session, `the first words ${EVIL}`);
   stage.inside(session, "claim", "spoken");
-  await page.goto(`${stage.url}/task/spoken`);
-  await page.click("section[aria-labelledby=transcripts] a");
+  // The server knows of it with its next look.
+  const link = page.locator("section[aria-labelledby=transcripts] a");
+  await until("the task's transcript", async () => { await page.goto(`${stage.url}/task/spoken`); return (await link.count()) > 0; });
+  await link.first().click();
   await page.getByText("the first words").first().waitFor();
   await page.waitForSelector("#grows:not([hidden])");
   stage.say(session, `said meanwhile ${EVIL}`);
